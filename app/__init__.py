@@ -1,0 +1,1 @@
+"""The gateway and everything that it shares with the workers."""

@@ -1,0 +1,65 @@
+"""Connections: a pool, and a transaction that carries its scope. Edges (http, workers, cli) open one; nothing else commits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from app.domain.scope import Scope, UserScope
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+SET_SCOPE = (
+    "SELECT set_config('mneme.project', %s, true), set_config('mneme.user', %s, true), set_config('mneme.all_users', %s, true)"
+)
+
+
+class Database:
+    """A pool of connections as role mneme_app. Rows come back as dicts.
+
+    `statement_timeout` is milliseconds for every statement; `wait` is how many seconds a caller waits for a free
+    connection before psycopg_pool.PoolTimeout (which the edges answer with 503 and Retry-After).
+    """
+
+    def __init__(self, dsn: str, *, size: int = 12, wait: float = 5.0, statement_timeout: int = 60_000) -> None:
+        options = f"-c statement_timeout={statement_timeout} -c idle_in_transaction_session_timeout=60000"
+        self.dsn = dsn
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=wait,
+            open=False,
+            check=ConnectionPool.check_connection,
+            kwargs={"row_factory": dict_row, "options": options, "application_name": "mneme"},
+        )
+
+    def open(self, *, wait: float = 10.0) -> None:
+        """Open the pool and wait until it has a connection; raises psycopg_pool.PoolTimeout."""
+        self._pool.open(wait=True, timeout=wait)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self, scope: Scope | None) -> Iterator[Connection]:
+        """One transaction under row-level security for `scope`; commits at the end, rolls back on any exception.
+
+        A ProjectScope sees all users of the project, a UserScope one user, None no row of anybody (for the
+        SECURITY DEFINER functions and the tables without user data).
+        """
+        with self._pool.connection() as connection:
+            set_scope(connection, scope)
+            yield connection
+
+
+def set_scope(connection: Connection, scope: Scope | None) -> None:
+    """Bind the running transaction to `scope`; the setting ends with the transaction."""
+    project = str(scope.project_id) if scope else ""
+    user = scope.user_id if isinstance(scope, UserScope) else ""
+    everyone = "on" if scope is not None and not isinstance(scope, UserScope) else "off"
+    connection.execute(SET_SCOPE, (project, user, everyone))
