@@ -1,4 +1,4 @@
-"""Connections: a pool, and a transaction that carries its scope. Edges (http, workers, cli) open one; nothing else commits."""
+"""Connections: a pool, and a transaction that carries its scope. Edges (http, workers, cli) open one, nobody else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,8 @@ Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
 
 SET_SCOPE = (
-    "SELECT set_config('mneme.project', %s, true), set_config('mneme.user', %s, true), set_config('mneme.all_users', %s, true)"
+    "SELECT set_config('mneme.project', %s, true), set_config('mneme.user', %s, true),"
+    " set_config('mneme.all_users', %s, true)"
 )
 
 
@@ -26,7 +27,9 @@ class Database:
     """
 
     def __init__(self, dsn: str, *, size: int = 12, wait: float = 5.0, statement_timeout: int = 60_000) -> None:
-        options = f"-c statement_timeout={statement_timeout} -c idle_in_transaction_session_timeout=60000"
+        options = (
+            f"-c statement_timeout={statement_timeout} -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+        )
         self.dsn = dsn
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             dsn,
