@@ -1,0 +1,42 @@
+"""The form in which two texts count as the same, and its hash. Used by consolidation, by direct writes and by erasure."""
+
+import hashlib
+import re
+import unicodedata
+
+# Kept besides letters and digits: what changes a number ("3.5", "-7.5", "185/65") or a name ("C++", "C#").
+_INSIDE_NUMBER = re.compile(r"(?<=\d)[.,:/-](?=\d)")
+_SIGN = re.compile(r"(?<![\w.])[-+](?=\d)")
+_AFTER_LETTER = re.compile(r"(?<=\w)[+#]+(?!\w)")
+_KEPT = {".": "\ue000", ",": "\ue001", ":": "\ue002", "/": "\ue003", "-": "\ue004", "+": "\ue005", "#": "\ue006"}
+_BACK = {mark: char for char, mark in _KEPT.items()}
+_APOSTROPHES = re.compile(r"['\u2019\u02bc]")
+_OTHER = re.compile(r"[^\w\ue000-\ue006]+|_")
+_MARKS = re.compile("[\ue000-\ue006]")
+
+
+def _keep(match: re.Match[str]) -> str:
+    return "".join(_KEPT[char] for char in match.group())
+
+
+def normalise(text: str) -> str:
+    """Case, width, punctuation and white space levelled; letters, numbers and their signs stay distinct."""
+    text = _MARKS.sub(" ", unicodedata.normalize("NFKC", text)).casefold()
+    text = _APOSTROPHES.sub("", text)
+    for pattern in (_INSIDE_NUMBER, _SIGN, _AFTER_LETTER):
+        text = pattern.sub(_keep, text)
+    text = " ".join(_OTHER.sub(" ", text).split())
+    return _MARKS.sub(lambda m: _BACK[m.group()], text)
+
+
+def text_hash(text: str) -> bytes:
+    """SHA-256 of the normalised text: equal for texts that say the same words. A text without any letter or digit
+    (emoji, punctuation) is hashed as it is, so that such texts do not all collide."""
+    return hashlib.sha256((normalise(text) or text.strip()).encode()).digest()
+
+
+def normal_key(text: str | None) -> str | None:
+    """A subject, attribute or value in the form in which keys are compared; None for nothing."""
+    if text is None:
+        return None
+    return normalise(text) or None
