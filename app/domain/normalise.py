@@ -1,4 +1,4 @@
-"""The form in which two texts count as the same, and its hash. Used by consolidation, by direct writes and by erasure."""
+"""The form in which two texts count as the same, and its hash. For consolidation, direct writes and erasure."""
 
 import hashlib
 import re
@@ -31,7 +31,8 @@ def normalise(text: str) -> str:
 
 def text_hash(text: str) -> bytes:
     """SHA-256 of the normalised text: equal for texts that say the same words. A text without any letter or digit
-    (emoji, punctuation) is hashed as it is, so that such texts do not all collide."""
+    (emoji, punctuation) is hashed as it is, so that such texts do not all collide.
+    """
     return hashlib.sha256((normalise(text) or text.strip()).encode()).digest()
 
 

@@ -1,5 +1,6 @@
 """Secrets in text: found so that they never become memories, masked in what is shown. Pure rules, no entropy guessing
-over ordinary words. Used by extraction, by the HTTP answers and by recall."""
+over ordinary words. Used by extraction, by the HTTP answers and by recall.
+"""
 
 import re
 
@@ -17,8 +18,8 @@ _SHAPES = re.compile(
     re.DOTALL,
 )
 _WORDS = (
-    r"pass(?:word|phrase|code|wd)|pwd|pw|(?:secret|private|api|access|signing|encryption|licen[cs]e)[ _-]?key|api[ _-]?token"
-    r"|(?:auth|access|bearer|refresh|bot|session)[ _-]?token|token|client[ _-]?secret|secret|pin(?: code)?|cvv|cvc"
+    r"pass(?:word|phrase|code|wd)|pwd|pw|(?:secret|private|api|access|signing|encryption|licen[cs]e)[ _-]?key"
+    r"|api[ _-]?token|(?:auth|access|bearer|refresh|bot|session)[ _-]?token|token|client[ _-]?secret|secret|pin(?: code)?|cvv|cvc"
     r"|recovery code|seed phrase|otp"
 )
 # "my wifi password is hunter2", "api_key = abc123", "token: ...": the word, a verb or sign, then one value.

@@ -1,0 +1,316 @@
+"""What a matched time expression means: calendar arithmetic from the day on which it was said. For `temporal` only."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from app.domain.dates import Precision
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_MONTH_NUMBER = {name[:3].lower(): number for number, name in enumerate(MONTHS, 1)}
+_WEEKDAY_NUMBER = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
+_SEASON_START = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # northern hemisphere
+_NUMBERS = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12,
+}  # fmt: skip
+
+
+class Tense(StrEnum):
+    """Where a date without a year or a week lies, seen from the one who speaks."""
+
+    PAST = "past"
+    FUTURE = "future"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """First and last day of what was meant, and at which precision to say it."""
+
+    first: date
+    last: date
+    precision: Precision
+    label: str  # "2 May 2025", "the weekend of 3 May 2025"
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    today: date
+    tense: Tense | None
+
+    def of(self, name: str, m: re.Match[str]) -> Meaning | None:
+        try:
+            value: Meaning | None = getattr(self, f"_{name}")(m)
+        except (ValueError, OverflowError):  # a day that does not exist ("31 June"), a year out of range
+            return None
+        return value
+
+    # Fixed days ------------------------------------------------------------------------------------------------------
+    def _iso(self, m: re.Match[str]) -> Meaning:
+        parts = [int(p) for p in m["iso"].split("-")]
+        return a_day(date(*parts)) if len(parts) == 3 else a_month(parts[0], parts[1])
+
+    def _dated(self, m: re.Match[str]) -> Meaning:
+        return a_day(self._place(month_number(m["month"]), int(m["day"]), m["year"]))
+
+    def _range(self, m: re.Match[str]) -> Meaning | None:
+        first = self._place(month_number(m["month"]), int(m["day"]), m["year"])
+        last = first.replace(day=int(m["day2"]))
+        if last <= first:
+            return None
+        return Meaning(first, last, Precision.DAY, f"from {first.day} to {say_day(last)}")
+
+    def _month_year(self, m: re.Match[str]) -> Meaning:
+        return a_month(int(m["year"]), month_number(m["month"]))
+
+    def _season_year(self, m: re.Match[str]) -> Meaning:
+        return a_season(m["season"].lower(), int(m["year"]))
+
+    def _year(self, m: re.Match[str]) -> Meaning:
+        return a_year(int(m["year"]))
+
+    def _nth(self, m: re.Match[str]) -> Meaning | None:
+        day = int(m["day"])
+        found = [d for d in self._days(-62, 62) if d.day == day]
+        return self._nearest(found)
+
+    def _nth_weekday(self, m: re.Match[str]) -> Meaning | None:
+        weekday, day = weekday_number(m["weekday"]), int(m["day"])
+        return self._nearest([d for d in self._days(-200, 200) if d.day == day and d.weekday() == weekday])
+
+    def _bare_month(self, m: re.Match[str]) -> Meaning | None:
+        name, prep = m["month"], m["prep"].lower()
+        if (
+            name.lower() in {"mar", "may", "march"}
+            and not name[0].isupper()
+            and prep not in {"in", "until", "since", "by"}
+        ):
+            return None
+        first = self._place(month_number(name), 1, None, whole_month=True)
+        return a_month(first.year, first.month)
+
+    def _bare_weekday(self, m: re.Match[str]) -> Meaning:
+        weekday = weekday_number(m["weekday"])
+        past = self.tense is Tense.PAST or m["prep"].lower() == "since"
+        ahead = (weekday - self.today.weekday()) % 7
+        return a_day(self.today + timedelta(days=ahead - 7 if past and ahead else ahead), m["part"])
+
+    # Relative days ---------------------------------------------------------------------------------------------------
+    def _today(self, m: re.Match[str]) -> Meaning:
+        return a_day(self.today, m["part"])
+
+    def _tonight(self, _m: re.Match[str]) -> Meaning:
+        return a_day(self.today, "evening")
+
+    def _last_night(self, _m: re.Match[str]) -> Meaning:
+        return a_day(self.today - timedelta(days=1), "night")
+
+    def _yesterday(self, m: re.Match[str]) -> Meaning:
+        return a_day(self.today - timedelta(days=1), m["part"])
+
+    def _tomorrow(self, m: re.Match[str]) -> Meaning:
+        return a_day(self.today + timedelta(days=1), m["part"])
+
+    def _before_yesterday(self, _m: re.Match[str]) -> Meaning:
+        return a_day(self.today - timedelta(days=2))
+
+    def _after_tomorrow(self, _m: re.Match[str]) -> Meaning:
+        return a_day(self.today + timedelta(days=2))
+
+    def _weekday(self, m: re.Match[str]) -> Meaning | None:
+        if m["weekday"] in {"sun", "sat", "wed"} and m["which"].lower() == "this":
+            return None  # "this sun is lovely"
+        weekday, which = weekday_number(m["weekday"]), m["which"].lower()
+        if which in {"last", "past", "this past"}:
+            back = (self.today.weekday() - weekday) % 7 or 7
+            return a_day(self.today - timedelta(days=back), m["part"])
+        if which == "next":
+            monday = self.today + timedelta(days=7 - self.today.weekday())
+            return a_day(monday + timedelta(days=weekday), m["part"])
+        ahead = (weekday - self.today.weekday()) % 7
+        return a_day(self.today + timedelta(days=ahead), m["part"])
+
+    def _ago(self, m: re.Match[str]) -> Meaning:
+        return self._shift(self.today, m["unit"], -count(m["count"]), exact=bool(m["sharp"]))
+
+    def _weekdays_ago(self, m: re.Match[str]) -> Meaning:
+        back = count(m["count"])
+        if m["weekday"].lower() == "weekend":
+            first = self.today + timedelta(days=5 - self.today.weekday() - 7 * back)
+            return Meaning(first, first + timedelta(days=1), Precision.DAY, f"the weekend of {say_day(first)}")
+        days = (self.today.weekday() - weekday_number(m["weekday"])) % 7 or 7
+        return a_day(self.today - timedelta(days=days + 7 * (back - 1)))
+
+    def _vague_ago(self, m: re.Match[str]) -> Meaning | None:
+        unit = m["unit"].lower()
+        if unit in {"day", "week"}:
+            return Meaning(self.today, self.today, Precision.MONTH, f"shortly before {say_day(self.today)}")
+        if unit == "month":
+            return Meaning(
+                self.today,
+                self.today,
+                Precision.YEAR,
+                f"some months before {MONTHS[self.today.month - 1]} {self.today.year}",
+            )
+        return Meaning(self.today, self.today, Precision.YEAR, f"some years before {self.today.year}")
+
+    def _from_now(self, m: re.Match[str]) -> Meaning:
+        base = self.today + timedelta(days=1) if m["base"].lower() in {"tomorrow", "tmrw"} else self.today
+        return self._shift(base, m["unit"], count(m["count"]), exact=True)
+
+    def _in_n(self, m: re.Match[str]) -> Meaning | None:
+        if self.tense is Tense.PAST and m["in"].lower() == "in" and not m["sharp"]:
+            return None  # "walked it in two days" is a duration
+        return self._shift(self.today, m["unit"], count(m["count"]))
+
+    # Longer stretches ------------------------------------------------------------------------------------------------
+    def _weekend(self, m: re.Match[str]) -> Meaning:
+        saturday = self.today + timedelta(days=5 - self.today.weekday())
+        which = m["which"].lower()
+        weeks = -1 if which in {"last", "past", "this past"} else 1 if which == "next" else 0
+        first = saturday + timedelta(weeks=weeks)
+        return Meaning(first, first + timedelta(days=1), Precision.DAY, f"the weekend of {say_day(first)}")
+
+    def _unit(self, m: re.Match[str]) -> Meaning:
+        which, unit, edge = m["which"].lower(), m["unit"].lower(), m["edge"]
+        step = {"last": -1, "past": -1, "next": 1, "coming": 1}.get(which, 0)
+        if unit == "week":
+            first = self.today - timedelta(days=self.today.weekday()) + timedelta(weeks=step)
+            value = Meaning(first, first + timedelta(days=6), Precision.DAY, f"the week of {say_day(first)}")
+        elif unit == "month":
+            value = a_month(*carried(self.today.year, self.today.month + step))
+        else:
+            value = a_year(self.today.year + step)
+        if edge is None:
+            return value
+        edge = edge.lower() if edge.lower().startswith("the ") else f"the {edge.lower()}"
+        return Meaning(value.first, value.last, value.precision, f"{edge}{value.label}")
+
+    def _season(self, m: re.Match[str]) -> Meaning:
+        which, name = m["which"].lower(), m["season"].lower()
+        start = _SEASON_START[name]
+        begun = self.today.month >= start
+        over = (self.today.month, self.today.day) >= (start + 3, 1) if start < 12 else False
+        year = self.today.year
+        if which in {"last", "past"}:
+            year -= 0 if over else 1
+        elif which in {"next", "coming", "this coming"}:
+            year += 1 if begun else 0
+        elif name == "winter" and self.today.month < 3:
+            year -= 1
+        return a_season(name, year)
+
+    def _month(self, m: re.Match[str]) -> Meaning | None:
+        number, which, year = month_number(m["month"]), m["which"].lower(), self.today.year
+        if which in {"last", "past"}:
+            year -= 0 if number < self.today.month else 1
+        elif number < self.today.month or (which == "next" and number == self.today.month):
+            year += 1
+        return a_month(year, number)
+
+    # Placing ---------------------------------------------------------------------------------------------------------
+    def _place(self, month: int, day: int, year: str | None, *, whole_month: bool = False) -> date:
+        if year:
+            return date(int(year), month, day)
+        found: list[date] = []
+        for candidate in (self.today.year - 1, self.today.year, self.today.year + 1):
+            try:
+                found.append(date(candidate, month, day))
+            except ValueError:  # 29 February of a common year
+                continue
+        if not found:
+            raise ValueError("no such day in these years")
+        slack = 31 if whole_month else 1  # the running month and today itself fit both tenses
+        if self.tense is Tense.FUTURE:
+            ahead = [d for d in found if (d - self.today).days > -slack]
+            return min(ahead or found)
+        if self.tense is Tense.PAST:
+            back = [d for d in found if d <= self.today]
+            return max(back or found)
+        return min(found, key=lambda d: abs((d - self.today).days))
+
+    def _days(self, back: int, ahead: int) -> list[date]:
+        return [self.today + timedelta(days=n) for n in range(back, ahead + 1)]
+
+    def _nearest(self, days: list[date]) -> Meaning | None:
+        if self.tense is Tense.PAST:
+            days = [d for d in days if d <= self.today]
+        else:
+            days = [d for d in days if d >= self.today] or days
+        return a_day(min(days, key=lambda d: abs((d - self.today).days))) if days else None
+
+    def _shift(self, base: date, unit: str, count: int, *, exact: bool = False) -> Meaning:
+        unit = unit.lower()
+        if unit in {"day", "week", "wk", "fortnight"}:
+            days = {"day": 1, "week": 7, "wk": 7, "fortnight": 14}[unit]
+            return a_day(base + timedelta(days=days * count))
+        if unit == "month":
+            year, month = carried(base.year, base.month + count)
+            return a_day(clamped(year, month, base.day)) if exact else a_month(year, month)
+        return a_year(base.year + count)
+
+
+def say_day(day: date) -> str:
+    """`2 May 2025`."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def carried(year: int, month: int) -> tuple[int, int]:
+    """A month number outside 1..12 carried into the year."""
+    years, index = divmod(month - 1, 12)
+    return year + years, index + 1
+
+
+def clamped(year: int, month: int, day: int) -> date:
+    """That day, or the month's last one where the month is shorter."""
+    while True:
+        try:
+            return date(year, month, day)
+        except ValueError:
+            if day <= 28:
+                raise
+            day -= 1
+
+
+def a_day(day: date, part: str | None = None) -> Meaning:
+    """One day, with its part ("morning") where one was named."""
+    return Meaning(day, day, Precision.DAY, say_day(day), part and part.lower())
+
+
+def a_month(year: int, month: int) -> Meaning:
+    """A whole month."""
+    following = date(*carried(year, month + 1), 1)
+    return Meaning(date(year, month, 1), following - timedelta(days=1), Precision.MONTH, f"{MONTHS[month - 1]} {year}")
+
+
+def a_year(year: int) -> Meaning:
+    """A whole year."""
+    return Meaning(date(year, 1, 1), date(year, 12, 31), Precision.YEAR, str(year))
+
+
+def a_season(name: str, year: int) -> Meaning:
+    """Three months; a winter is named by the year in which it begins."""
+    start = _SEASON_START[name]
+    last = date(*carried(year, start + 3), 1) - timedelta(days=1)
+    return Meaning(date(year, start, 1), last, Precision.MONTH, f"the {name} of {year}")
+
+
+def month_number(word: str) -> int:
+    """1 to 12 for a month's name or abbreviation."""
+    return _MONTH_NUMBER[word[:3].lower()]
+
+
+def weekday_number(word: str) -> int:
+    """0 (Monday) to 6 for a weekday's name or abbreviation."""
+    return _WEEKDAY_NUMBER[word[:3].lower()]
+
+
+def count(word: str) -> int:
+    """The number that a word or figure names."""
+    word = word.lower()
+    return 2 if "couple" in word else _NUMBERS.get(word) or int(word)
