@@ -1,0 +1,131 @@
+"""What a process holds: settings, database, encoder, index, clock, ids, hints, log and metrics. One factory for each
+kind of process; nothing is global.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from app.clock import Clock, IdSource, new_id, utc_now
+from app.errors import MnemeError
+from app.index.protocol import IndexUnavailableError, MemoryIndex
+from app.inference.factory import create_encoder
+from app.inference.protocol import Encoder
+from app.queue import HintSender, create_hints
+from app.services.collections import LiveCollection, check_model, ensure_live
+from app.settings import Settings
+from app.storage.db import Database
+from app.storage.migrate import current_revision, head_revision
+from app.telemetry.logs import Logger, configure_logs, describe
+from app.telemetry.metrics import Metrics
+
+DATABASE_WAIT_SECONDS = 30.0  # a crashed PostgreSQL recovers in 1.4-2.6 s; compose starts it beside us
+
+
+class StaleSchemaError(MnemeError):
+    """The database is at another revision than the code."""
+
+    code = "stale_schema"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessContext:
+    """Everything that outlives a request or a task. `index` is None in a worker of the embedded stack."""
+
+    settings: Settings
+    db: Database
+    encoder: Encoder
+    index: MemoryIndex | None
+    collections: LiveCollection
+    clock: Clock
+    new_id: IdSource
+    hints: HintSender
+    logger: Logger
+    metrics: Metrics
+
+    def close(self) -> None:
+        """Release everything, what writes first."""
+        self.hints.close()
+        if self.index is not None:
+            self.index.close()
+        self.encoder.close()
+        self.db.close()
+
+
+def gateway_context(settings: Settings) -> ProcessContext:
+    """The context of `mneme api`: always with an index. Raises MnemeError when the process must not start."""
+    return _context(settings, "gateway", with_index=True)
+
+
+def worker_context(settings: Settings) -> ProcessContext:
+    """The context of `mneme worker`: with an index only when that is a server, because Edge belongs to the gateway."""
+    return _context(settings, "worker", with_index=settings.qdrant_url is not None)
+
+
+def beat_context(settings: Settings) -> tuple[Database, HintSender, Logger]:
+    """What `mneme beat` needs: no encoder, no index."""
+    logger = configure_logs(settings.log_level, "beat")
+    metrics = Metrics()
+    return open_database(settings, size=2), _hints(settings, metrics), logger
+
+
+def open_database(settings: Settings, *, size: int | None = None) -> Database:
+    """The open pool; raises MnemeError without DATABASE_URL or with a schema that is not the code's."""
+    if settings.database_url is None:
+        raise MnemeError("DATABASE_URL is not set: this process is started by `mneme serve`, or set it")
+    database = Database(settings.database_url.get_secret_value(), size=size or settings.database_pool)
+    database.open(wait=DATABASE_WAIT_SECONDS)
+    with database.transaction(None) as conn:
+        current = current_revision(conn)
+    if current != head_revision():
+        database.close()
+        raise StaleSchemaError(
+            f"the schema is at revision {current or 'none'}, this version needs {head_revision()}: run `mneme migrate`"
+        )
+    return database
+
+
+def _context(settings: Settings, process: str, *, with_index: bool) -> ProcessContext:
+    logger = configure_logs(settings.log_level, process)
+    metrics = Metrics()
+    database = open_database(settings)
+    encoder = create_encoder(settings)
+    check_model(database, encoder)
+    index = None
+    if with_index:
+        index = create_index(settings)
+        try:
+            ensure_live(database, index, encoder)
+        except IndexUnavailableError as error:  # recall falls back to PostgreSQL, the index stage tries again
+            metrics.degraded.labels("index").set(1)
+            logger.warning("index_unavailable_at_start", **describe(error))
+    return ProcessContext(
+        settings=settings,
+        db=database,
+        encoder=encoder,
+        index=index,
+        collections=LiveCollection(database),
+        clock=utc_now,
+        new_id=new_id,
+        hints=_hints(settings, metrics),
+        logger=logger,
+        metrics=metrics,
+    )
+
+
+def create_index(settings: Settings) -> MemoryIndex:
+    """A Qdrant server where QDRANT_URL names one, else the in-process Edge under MNEME_HOME."""
+    if settings.qdrant_url is not None:
+        from app.index.server import ServerIndex  # noqa: PLC0415 - a process loads the client it uses, not both
+
+        key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
+        return ServerIndex(settings.qdrant_url, api_key=key, timeout=settings.qdrant_timeout)
+    from app.index.edge import EdgeIndex  # noqa: PLC0415 - as above
+
+    return EdgeIndex(settings.mneme_home / "index")
+
+
+def _hints(settings: Settings, metrics: Metrics) -> HintSender:
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    if url is not None and not urlsplit(url).scheme:
+        raise MnemeError("REDIS_URL needs its scheme, e.g. redis://127.0.0.1:6379/0")
+    return create_hints(url, lambda outcome: metrics.hints.labels(outcome).inc())
