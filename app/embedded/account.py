@@ -1,4 +1,4 @@
-"""Under which account the servers run. PostgreSQL refuses to run as root, so root starts them as an unprivileged account.
+"""Under which account the servers run. PostgreSQL refuses to be root, so root starts them as an unprivileged account.
 
 The home (0700, root's) and the binaries may lie where that account cannot go. No directory is ever widened for it: the
 server gets the one capability that lets it pass (`setpriv` of util-linux), and nothing else of root.
@@ -37,7 +37,8 @@ def service_account(data: Path) -> Account | None:
         status = data.stat()
         if status.st_uid == 0:
             raise EmbeddedError(
-                f"{data} belongs to root, and PostgreSQL does not run as root. Restore its owner, or set another MNEME_HOME."
+                f"{data} belongs to root, and PostgreSQL does not run as root. "
+                "Restore its owner, or set another MNEME_HOME."
             )
         return Account(status.st_uid, status.st_gid)
     for name in CANDIDATES:
@@ -48,7 +49,8 @@ def service_account(data: Path) -> Account | None:
         if entry.pw_uid != 0:
             return Account(entry.pw_uid, entry.pw_gid)
     raise EmbeddedError(
-        "PostgreSQL does not run as root, and there is neither an account `postgres` nor `nobody`. Start Mneme as an ordinary user."
+        "PostgreSQL does not run as root, and there is neither an account `postgres` nor `nobody`. "
+        "Start Mneme as an ordinary user."
     )
 
 
@@ -61,7 +63,7 @@ def give(path: Path, account: Account | None) -> None:
 def command(
     argv: list[str], account: Account | None, *, reach: tuple[Path, ...], death_signal: str | None
 ) -> list[str]:
-    """`argv` as it must be executed: as `account`, able to reach the paths, ended with our process where Linux can do that.
+    """`argv` as it must be executed: as `account`, able to reach the paths, ended with us where Linux can do that.
 
     setpriv replaces itself by the program, so the process id is the program's own.
     """
@@ -72,7 +74,8 @@ def command(
     if account is not None:
         if setpriv is None:
             raise EmbeddedError(
-                "as root, Mneme needs `setpriv` (package util-linux) to start PostgreSQL as an unprivileged account. Install it, or start Mneme as an ordinary user."
+                "as root, Mneme needs `setpriv` (package util-linux) to start PostgreSQL as an unprivileged account. "
+                "Install it, or start Mneme as an ordinary user."
             )
         prefix += ["--reuid", str(account.uid), "--regid", str(account.gid), "--clear-groups"]
         if not all(_reachable(path, account) for path in (Path(argv[0]), *reach)):
@@ -105,8 +108,8 @@ def _capability() -> str:
         if effective >> bit & 1:
             return name
     raise EmbeddedError(
-        "this root has no capability (dac_read_search or dac_override) to pass to PostgreSQL, whose account cannot reach "
-        "the home or the installation. Start Mneme as an ordinary user, or keep both where every account may pass."
+        "this root has no capability (dac_read_search or dac_override) for PostgreSQL, whose account cannot "
+        "reach the home or the installation. Start Mneme as an ordinary user, or keep both where every account may pass."
     )
 
 

@@ -1,4 +1,4 @@
-"""MNEME_HOME: the directory of one embedded instance, its names, its lock and its secrets. Used by the supervisor and the CLI."""
+"""MNEME_HOME: the directory of one embedded instance, its names, its lock and its secrets."""
 
 import fcntl
 import json
@@ -25,7 +25,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Names inside one home. Every directory made here is private (0700); a directory that was there is left as it is."""
+    """Names inside one home. A directory made here is private (0700); one that was there is left as it is."""
 
     path: Path
 

