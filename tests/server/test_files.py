@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from app.telemetry.metrics import Metrics
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 OURS = {"migrate", "api", "worker", "beat"}
@@ -132,3 +134,13 @@ def test_stores_are_durable_and_checked(compose):
     assert redis[redis.index("--maxmemory-policy") + 1] == "noeviction"
     assert "--requirepass" in redis
     assert "QDRANT__SERVICE__API_KEY" in services["qdrant"]["environment"]
+
+
+def test_alerts_speak_of_metrics_that_exist():
+    rules = YAML(typ="safe").load((ROOT / "deploy/alerts.yml").read_text())["groups"][0]["rules"]
+    asked = set(re.findall(r"\bmneme_\w+", " ".join(rule["expr"] for rule in rules)))
+    row = {"kind": "extract", "state": "ready", "n": 1, "oldest_seconds": 1.0}
+    rendered = Metrics().render([row | {"what": "work"}, row | {"what": "events"}]).decode()
+    known = {line.split()[2] for line in rendered.splitlines() if line.startswith("# TYPE ")}
+    unknown = {name for name in asked if name not in known and re.sub(r"_(bucket|count|sum)$", "", name) not in known}
+    assert not unknown
