@@ -18,6 +18,10 @@ from app.domain.sparse import SparseVector
 # The usual BM25 constants (Robertson and Zaragoza, 2009).
 K1 = 1.2
 B = 0.75
+# Average lengths that stored vectors are made for, in terms: a chat turn and a turn with its neighbours (LoCoMo: 12 and 36;
+# 20 and 60 lose nothing there and suit longer turns).
+TEXT_LENGTH = 20
+WINDOW_LENGTH = 60
 
 # Longer words are identifiers or noise: they are searchable as they are, but neither stemmed nor cached.
 _LONGEST_STEMMED = 48
@@ -47,16 +51,16 @@ _UNSPACED = (
 )
 _HAN = re.compile("[\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
-# Signs that belong to the letter before them, which `\w` leaves out (Indic vowels, Hebrew points and the like).
-_MARKS = "\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff\u0f71-\u0f84\u200d"
-_ACCENTS = re.compile(
-    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]"
-)  # dropped, so that "Zoe" finds "Zoë"
+# Signs that belong to the letter before them, which `\w` leaves out. Points and accents are dropped, so that "Zoe"
+# finds "Zoë"; Indic vowel signs stay.
+_POINTS = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670"  # Hebrew, Arabic
+_ACCENTS = re.compile(f"[\u0300-\u036f{_POINTS}]")
+_MARKS = "\u0483-\u0489\u0610-\u061a\u0900-\u0dff\u0f71-\u0f84\u200d"
 
 _LETTER = rf"(?:[^\W_{_UNSPACED}]|[{_MARKS}])"
 _DATE_OR_NUMBER = (
     r"(?P<date>(?<!\w)\d{4}-(?:0[1-9]|1[0-2])(?:-\d\d)?(?![-\d]))"
-    r"|(?P<number>(?<!\w)\d+(?:[.,:]\d+)+(?![\w]))"
+    r"|(?P<number>(?<!\w)\d+(?:[.,:]\d+)+(?!\w))"
 )
 _ASCII_TOKEN = re.compile(rf"{_DATE_OR_NUMBER}|(?P<run>(?!))|(?P<word>[a-z0-9]+(?:'[a-z0-9]+)*)")
 _TOKEN = re.compile(rf"{_DATE_OR_NUMBER}|(?P<run>[{_UNSPACED}]+)|(?P<word>[^\W_{_UNSPACED}]{_LETTER}*(?:'{_LETTER}+)*)")
