@@ -1,0 +1,115 @@
+"""The extractor that needs no model: self-contained statements in the third person, by rule, for English.
+
+`extract` is the extractor's interface; the extract stage calls it outside any transaction. It prefers silence to invention:
+whatever is asked, supposed, joked, quoted, reported or secret is left out, and each event that gives nothing says why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.domain.event import Event, Role
+from app.domain.memory import Candidate
+from app.domain.normalise import normalise
+from app.domain.policy import Policy
+from workers.extract.gate import skip_reason
+from workers.extract.rewrite import ASSISTANT, USER, Person, named
+from workers.extract.sentences import clauses
+from workers.extract.statements import People, Statement, state
+
+EXTRACTOR = "local-1"  # name and version; a new version reads segments again
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Walks through a segment, remembering who was talked about and what was asked."""
+
+    policy: Policy
+    names: dict[str, str]
+    people: dict[str, People] = field(default_factory=dict)
+    question: str | None = None
+    seen: set[str] = field(default_factory=set)
+
+    def read(self, event: Event, speakers: Sequence[str]) -> tuple[list[Candidate], str | None]:
+        """The event's candidates, or the reason why there are none."""
+        reason = skip_reason(event, self.policy)
+        question, self.question = self.question, None
+        if reason is not None:
+            if event.role is Role.ASSISTANT:
+                self.question = _last_question(event.content)
+            return [], reason
+        me = named(event.name) if event.name else USER
+        others = [name for name in speakers if name != event.name]
+        you: Person = named(others[0]) if event.name and len(others) == 1 else ASSISTANT
+        people = self.people.setdefault(event.speaker, People())
+        made: list[Candidate] = []
+        reasons: list[str] = []
+        for clause in clauses(event.content):
+            outcome = state(clause, event, me=me, you=you, people=people, asked=question)
+            if isinstance(outcome, str):
+                reasons.append(outcome)
+                if outcome == "withdrawn":
+                    made.clear()
+                continue
+            candidate = self._candidate(outcome, event)
+            if candidate is not None:
+                made.append(candidate)
+        if event.content.rstrip().endswith("?"):
+            self.question = _last_question(event.content)
+        best = sorted(made, key=lambda c: -c.confidence)[: self.policy.extract.max_per_event]
+        kept = [c for c in made if c in best]
+        return kept, None if kept else (reasons[0] if reasons else "empty")
+
+    def _candidate(self, statement: Statement, event: Event) -> Candidate | None:
+        limits = self.policy.extract
+        same = normalise(statement.text)
+        if len(statement.text) > limits.max_length or statement.confidence < limits.min_confidence or same in self.seen:
+            return None
+        self.seen.add(same)
+        key = statement.key
+        return Candidate(
+            text=statement.text,
+            type=statement.type,
+            event_ids=(event.id,),
+            occurred_at=event.occurred_at,
+            subject=key.subject if key else None,
+            attribute=key.attribute if key else None,
+            value=key.value if key else None,
+            single_valued=key.single if key else False,
+            negated=statement.negated,
+            event_time=statement.event_time,
+            valid_from=statement.valid_from,
+            valid_to=statement.valid_to,
+            importance=statement.importance,
+            confidence=statement.confidence,
+            entities=statement.entities,
+            session_id=event.session_id,
+            agent_id=event.agent_id,
+        )
+
+
+def extract(
+    events: Sequence[Event], context: Sequence[Event], policy: Policy
+) -> tuple[list[Candidate], dict[UUID, str]]:
+    """What the events of one segment are worth remembering, and for each event that gives nothing the reason.
+
+    `context` holds earlier turns of the session: they tell who is meant, and give no candidates themselves.
+    """
+    speakers = list(dict.fromkeys(e.name for e in (*context, *events) if e.name))
+    reader = _Reader(policy, {})
+    for event in context:
+        reader.read(event, speakers)
+    candidates: list[Candidate] = []
+    skipped: dict[UUID, str] = {}
+    for event in events:
+        made, reason = reader.read(event, speakers)
+        candidates += made
+        if reason is not None:
+            skipped[event.id] = reason
+    return candidates, skipped
+
+
+def _last_question(content: str) -> str | None:
+    """The question with which a message ends, if it asks about the person."""
+    asked = [c.text for c in clauses(content) if c.asks]
+    return asked[-1] if asked else None
