@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.crash import oracle
-from tests.crash.instance import STOP_SECONDS, Instance, leftovers, modes
 from tests.crash.writers import ClientLedger, writing
+from tests.support.instance import STOP_SECONDS, Instance, leftovers, modes
 
 PARTS = ["gateway", "worker", "postgres", "valkey", "whole"]
 WITHOUT_LEDGER = Path(__file__).parent / "without_ledger"

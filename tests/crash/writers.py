@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.crash.instance import Instance
+from tests.support.instance import Instance
 
 USERS = ["ana", "ben", "chloe"]
 EVENTS_PER_SESSION = 4  # short sessions: a lost hand-over is not hidden by the next event of the same session

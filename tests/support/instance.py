@@ -1,4 +1,4 @@
-"""An embedded instance as its user starts it, and ways to kill it or parts of it. Used by the crash tests."""
+"""An embedded instance as its user starts it, and ways to kill it or parts of it. Used by crash tests and benches."""
 
 import os
 import signal
