@@ -1,11 +1,13 @@
 """`mneme migrate`: bring a database of one's own to the newest schema (server mode)."""
 
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 import typer
 
-from app.cli.console import out
+from app.cli.console import errors, out
 from app.cli.failure import CommandError
+from app.embedded.bootstrap import create_key
 from app.settings import Settings
 from app.storage import migrate as schema
 
@@ -15,7 +17,9 @@ def register(root: typer.Typer) -> None:
     root.command("migrate")(migrate)
 
 
-def migrate() -> None:
+def migrate(
+    with_key: Annotated[bool, typer.Option("--create-key", help="Print a new admin key of the first project.")] = False,
+) -> None:
     """Create roles and tables, or upgrade them. Needs MIGRATION_DATABASE_URL and DATABASE_URL."""
     settings = Settings()
     if settings.migration_database_url is None or settings.database_url is None:
@@ -26,5 +30,8 @@ def migrate() -> None:
     password = urlsplit(settings.database_url.get_secret_value()).password
     if not password:
         raise CommandError("DATABASE_URL has no password: postgresql://mneme_app:PASSWORD@host/database")
-    schema.migrate(settings.migration_database_url.get_secret_value(), unquote(password))
-    out.print(f"The schema is at revision {schema.head_revision()}.", highlight=False)
+    owner = settings.migration_database_url.get_secret_value()
+    schema.migrate(owner, unquote(password))
+    errors.print(f"The schema is at revision {schema.head_revision()}.", highlight=False)
+    if with_key:
+        out.print(create_key(owner), highlight=False, soft_wrap=True)
