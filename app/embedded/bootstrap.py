@@ -28,6 +28,18 @@ def ensure_key(home: Home, admin_dsn: str) -> bool:
     if made:
         write_private(home.key_file, f"mneme_{_random(ID_LENGTH)}_{_random(SECRET_LENGTH)}\n")
     key_id, secret = _parse(home.key_file)
+    _store(admin_dsn, key_id, secret)
+    return made
+
+
+def create_key(admin_dsn: str) -> str:
+    """A new admin key of the first project, for a database of one's own (server mode); nobody else keeps it."""
+    key_id, secret = _random(ID_LENGTH), _random(SECRET_LENGTH)
+    _store(admin_dsn, key_id, secret)
+    return f"mneme_{key_id}_{secret}"
+
+
+def _store(admin_dsn: str, key_id: str, secret: str) -> None:
     database = Database(admin_dsn, size=1)
     database.open()
     try:
@@ -52,7 +64,6 @@ def ensure_key(home: Home, admin_dsn: str) -> bool:
                 keys.insert(connection, project, key)
     finally:
         database.close()
-    return made
 
 
 def _random(length: int) -> str:
