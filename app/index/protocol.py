@@ -1,5 +1,6 @@
 """The index port: what a store of searchable points must do. Implemented by `edge` and `server`; used by recall and the
-index stage. The index is derived from PostgreSQL and holds ids, scope, kinds and times, never text."""
+index stage. The index is derived from PostgreSQL and holds ids, scope, kinds and times, never text.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,10 @@ class PointKey:
 
 class IndexUnavailableError(Exception):
     """The store behind the port cannot answer now; recall falls back to PostgreSQL, the index stage waits."""
+
+
+class CollectionNotFoundError(IndexUnavailableError):
+    """There is no collection of that name (any more): read the live one's name again, or fall back as above."""
 
 
 class MemoryIndex(Protocol):
