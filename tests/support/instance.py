@@ -15,7 +15,8 @@ from app.embedded.home import Home
 from app.embedded.postgres import ADMIN, Postgres
 from app.embedded.valkey import free_port
 
-START_SECONDS = 60.0  # a first start makes the cluster; a later one takes a few seconds
+START_SECONDS = 180.0  # a first start makes the cluster, and the encoder where none is; later ones take seconds
+MODELS = Path(os.environ.get("MNEME_MODEL_DIR", Path(sys.prefix) / "mneme-models"))  # exported once for all tests
 STOP_SECONDS = 10.0  # what the service promises
 
 
@@ -42,8 +43,9 @@ class Instance:
 
     def start(self) -> None:
         """Start it and return when it is ready."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MNEME_") or k == "MNEME_MODEL_DIR"}
-        environment |= {"MNEME_HOME": str(self.home_path), "MNEME_PORT": str(self.port)} | self.extra
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MNEME_")}
+        environment |= {"MNEME_HOME": str(self.home_path), "MNEME_PORT": str(self.port), "MNEME_MODEL_DIR": str(MODELS)}
+        environment |= self.extra
         log = (self.home_path.parent / "serve.log").open("ab")
         with log:
             command = [str(Path(sys.executable).parent / "mneme"), "serve"]
