@@ -1,7 +1,9 @@
 """`mneme api`: one gateway process."""
 
 import os
+import signal
 import socket
+from types import FrameType
 
 import typer
 import uvicorn
@@ -41,4 +43,15 @@ def api() -> None:
         date_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=sockets)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _again)
+    server = uvicorn.Server(config)
+    try:
+        server.run(sockets=sockets)
+    finally:
+        context.close()
+    raise typer.Exit(0 if server.started else 1)
+
+
+def _again(_number: int, _frame: FrameType | None) -> None:
+    """Uvicorn raises the signal once more after its shutdown; the context is closed first."""

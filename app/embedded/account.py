@@ -108,8 +108,9 @@ def _capability() -> str:
         if effective >> bit & 1:
             return name
     raise EmbeddedError(
-        "this root has no capability (dac_read_search or dac_override) for PostgreSQL, whose account cannot "
-        "reach the home or the installation. Start Mneme as an ordinary user, or keep both where every account may pass."
+        "this root has no capability (dac_read_search or dac_override) for PostgreSQL, whose account "
+        "cannot reach the home or the installation. Start Mneme as an ordinary user, or keep both where every "
+        "account may pass."
     )
 
 

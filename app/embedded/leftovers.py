@@ -5,6 +5,7 @@ Called by the supervisor while it holds the home's lock, so nothing found here b
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def stop_leftovers(home: Home, report: Callable[[str], None]) -> None:
     if children:
         report(f"Ending {len(children)} process(es) that an earlier run left behind.")
         _end(children, [(signal.SIGTERM, 1.0)])
-    stop_server(home.valkey, [(signal.SIGTERM, 2.0)])
+    _end([p for p in psutil.process_iter() if _serves(p, home.valkey)], [(signal.SIGTERM, 2.0)])
     stop_postgres(home)
 
 
@@ -35,14 +36,12 @@ def stop_postgres(home: Home) -> None:
 
     A backend whose postmaster was killed ends by itself as a rule; one in the middle of a statement may not.
     """
-    stop_server(home.data, [(signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0)])
+    processes = [p for p in psutil.process_iter() if _serves(p, home.data)]
+    has_postmaster = any(_is_postmaster(p) for p in processes)
+    asks = [(signal.SIGINT, 5.0), (signal.SIGQUIT, 1.0)] if has_postmaster else [(signal.SIGQUIT, 0.5)]
+    _end(processes, asks)
     for stale in (home.data / "postmaster.pid", *home.run.glob(".s.PGSQL.*")):
         stale.unlink(missing_ok=True)  # a new process may by now have the id that the file names
-
-
-def stop_server(directory: Path, asks: list[tuple[signal.Signals, float]]) -> None:
-    """End every server process that works in `directory`."""
-    _end([p for p in psutil.process_iter() if _serves(p, directory)], asks)
 
 
 def _serves(process: psutil.Process, directory: Path) -> bool:
@@ -52,6 +51,13 @@ def _serves(process: psutil.Process, directory: Path) -> bool:
             return False
         return Path(process.cwd()) == directory.resolve()
     except (psutil.Error, OSError):
+        return False
+
+
+def _is_postmaster(process: psutil.Process) -> bool:
+    try:
+        return "-D" in process.cmdline()  # backends rewrite their titles
+    except psutil.Error:
         return False
 
 
@@ -66,6 +72,14 @@ def _is_child(process: psutil.Process, home: Home) -> bool:
     return VARIABLE in environment and Path(environment.get("MNEME_HOME", "/nowhere")) == home.path
 
 
+def _is_alive(process: psutil.Process) -> bool:
+    """A zombie is over: it holds nothing, and in a container nobody may ever collect it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _end(processes: Iterable[psutil.Process], asks: list[tuple[signal.Signals, float]]) -> None:
     alive = list(processes)
     for number, seconds in [*asks, (signal.SIGKILL, 5.0)]:
@@ -74,7 +88,9 @@ def _end(processes: Iterable[psutil.Process], asks: list[tuple[signal.Signals, f
                 process.send_signal(number)
             except psutil.NoSuchProcess:
                 continue
-        alive = psutil.wait_procs(alive, timeout=seconds)[1]
+        until = time.monotonic() + seconds
+        while (alive := [p for p in alive if _is_alive(p)]) and time.monotonic() < until:
+            time.sleep(0.02)
         if not alive:
             return
     raise EmbeddedError(f"cannot end the leftover processes {sorted(p.pid for p in alive)}; end them by hand")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 Asks = Sequence[tuple[signal.Signals, float]]
 
-PYTHON: Asks = ((signal.SIGTERM, 4.0),)  # gateway and worker, at the same time
-VALKEY: Asks = ((signal.SIGTERM, 1.0),)
+PYTHON: Asks = ((signal.SIGTERM, 5.0),)  # gateway and worker, at the same time
+VALKEY: Asks = ((signal.SIGTERM, 0.8),)
 POSTGRES: Asks = (
     (signal.SIGINT, 3.0),  # fast shutdown: ends sessions, writes a checkpoint
     (signal.SIGQUIT, 0.5),  # immediate: recovers from its log at the next start
