@@ -143,15 +143,16 @@ def payload(scope: UserScope, point: IndexPoint) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def checked(points: Iterable[IndexPoint], dimension: int) -> list[IndexPoint]:
-    """The points as a list; ValueError when a dense vector cannot belong to the collection.
+def checked(points: Iterable[IndexPoint], dimension: int | None = None) -> list[IndexPoint]:
+    """The points as a list; ValueError for a dense vector that is not finite or not of the collection's dimension.
 
-    Checked here because the engine logs a write before it looks at it: a vector of another length fails the call and
-    takes the stored vector with it.
+    The in-process engine must never see one: it takes such a write apart, fails, and has lost the stored vector.
     """
     points = list(points)
     for point in points:
-        if point.dense is not None and (point.dense.shape != (dimension,) or not np.isfinite(point.dense).all()):
+        if point.dense is None:
+            continue
+        if point.dense.ndim != 1 or dimension not in {None, len(point.dense)} or not np.isfinite(point.dense).all():
             raise ValueError(f"point {point.id}: not a finite vector of {dimension} numbers: {point.dense.shape}")
     return points
 
