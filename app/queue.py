@@ -10,6 +10,7 @@ from typing import Protocol
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
+from redis import Redis
 from redis.exceptions import RedisError
 
 QUEUE = "mneme"
@@ -32,6 +33,9 @@ class HintSender(Protocol):
     def maintain(self) -> None:
         """A schedule is due."""
 
+    def healthy(self) -> bool:
+        """Whether hints arrive; asks Redis, so it may take a moment."""
+
     def close(self) -> None:
         """Stop; hints that are still here may be dropped."""
 
@@ -45,6 +49,10 @@ class NoHints:
     def maintain(self) -> None:
         """Nothing to wake."""
 
+    def healthy(self) -> bool:
+        """Nothing can be broken."""
+        return True
+
     def close(self) -> None:
         """Nothing to stop."""
 
@@ -54,6 +62,7 @@ class CeleryHints:
 
     def __init__(self, redis_url: str, outcome: Outcome) -> None:
         self._celery = producer(redis_url)
+        self._redis = Redis.from_url(redis_url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
         self._outcome = outcome
         self._wanted: set[tuple[str, str]] = set()  # (task, argument)
         self._changed = threading.Condition()
@@ -70,6 +79,13 @@ class CeleryHints:
         """A schedule is due."""
         self._want(MAINTAIN_TASK, "")
 
+    def healthy(self) -> bool:
+        """Whether Redis answers a ping now."""
+        try:
+            return bool(self._redis.ping())
+        except (RedisError, OSError):
+            return False
+
     def close(self) -> None:
         """Send what is there, then stop."""
         with self._changed:
@@ -77,6 +93,7 @@ class CeleryHints:
             self._changed.notify()
         self._thread.join(timeout=3 * CONNECT_SECONDS)
         self._celery.close()
+        self._redis.close()
 
     def _want(self, task: str, argument: str) -> None:
         with self._changed:

@@ -1,4 +1,4 @@
-"""Beat: says when a schedule is due. The rows decide who runs it, so any number of beats is harmless and none keeps a file."""
+"""Beat: says when a schedule is due. The rows decide who runs it: many beats are harmless, none keeps a file."""
 
 import time
 from typing import Any

@@ -38,6 +38,12 @@ class Desk:
         finally:
             self._places.release()
 
+    def idle(self, timeout: float) -> bool:
+        """Wait until nothing runs; False when something still does after `timeout` seconds."""
+        until = time.monotonic() + timeout
+        places = self._context.settings.worker_concurrency
+        return all(self._places.acquire(timeout=max(0.0, until - time.monotonic())) for _ in range(places))
+
     def hinted(self, kind: str) -> None:
         """A hint came: look, and let the sweeper find out when the next unit is due."""
         self.look(kind)
@@ -47,12 +53,12 @@ class Desk:
 def register_tasks(celery: Celery, desk: Desk, maintain: Callable[[], object]) -> None:
     """Give the two tasks their names on this Celery app."""
 
-    @celery.task(name=WORK_TASK, bind=True)
+    @celery.task(name=WORK_TASK, bind=True)  # type: ignore[untyped-decorator] # celery has no types
     def work(self: object, kind: str) -> None:
         with structlog.contextvars.bound_contextvars(task_id=_task_id(self)):
             desk.hinted(kind)
 
-    @celery.task(name=MAINTAIN_TASK, bind=True)
+    @celery.task(name=MAINTAIN_TASK, bind=True)  # type: ignore[untyped-decorator]
     def run_schedules(self: object) -> None:
         with structlog.contextvars.bound_contextvars(task_id=_task_id(self)):
             maintain()

@@ -19,8 +19,9 @@ class StageDeadlineError(MnemeError):
 class Lease:
     """One claimed unit while it runs. Thread pools know no time limits, so a stage calls `check` between its steps."""
 
-    def __init__(self, item: WorkItem, deadline: float) -> None:
+    def __init__(self, item: WorkItem, deadline: float, seconds: float) -> None:
         self.item = item
+        self.seconds = seconds
         self._deadline = deadline  # of time.monotonic()
         self._lost = threading.Event()
 

@@ -82,10 +82,22 @@ class Runner:
                 self._run(item)
         return bool(items)
 
+    def attempt(self, name: str, run: Callable[[], object]) -> bool:
+        """Run one piece of maintenance; an error of it is logged and counted, its next run is in the schedule."""
+        with structlog.contextvars.bound_contextvars(schedule=name):
+            try:
+                run()
+            except Exception as error:  # noqa: BLE001 - as for stages
+                self._context.metrics.schedules.labels(name, "failed").inc()
+                self._context.logger.warning("maintenance_failed", **describe(error))
+                return False
+            self._context.metrics.schedules.labels(name, "done").inc()
+            return True
+
     def _run(self, item: WorkItem) -> None:
         stage = self._stages[item.kind]
         started = time.monotonic()
-        lease = Lease(item, started + stage.deadline)
+        lease = Lease(item, started + stage.deadline, self._lease_seconds)
         self._heartbeats.add(lease)
         outcome = "failed"
         try:

@@ -21,19 +21,32 @@ def to_extract(conn: Connection, scope: UserScope, session_id: str, limit: int) 
     return [to_event(row) for row in rows]
 
 
-def around(
-    conn: Connection, scope: UserScope, event: Event, *, before: int = 0, after: int = 0
-) -> tuple[list[Event], list[Event]]:
-    """Up to `before` turns that precede an event in its session and `after` that follow it, each in spoken order."""
-    key = (scope.project_id, scope.user_id, event.session_id, event.occurred_at, event.seq)
-    where = f"SELECT {COLUMNS} FROM events WHERE project_id = %s AND user_id = %s AND session_id = %s"
-    earlier = conn.execute(
-        f"{where} AND (occurred_at, seq) < (%s, %s) ORDER BY occurred_at DESC, seq DESC LIMIT %s", (*key, before)
+def earlier(conn: Connection, scope: UserScope, event: Event, limit: int) -> list[Event]:
+    """Up to `limit` turns that precede an event in its session, in spoken order."""
+    rows = conn.execute(
+        f"SELECT {COLUMNS} FROM events WHERE project_id = %s AND user_id = %s AND session_id = %s"
+        " AND (occurred_at, seq) < (%s, %s) ORDER BY occurred_at DESC, seq DESC LIMIT %s",
+        (scope.project_id, scope.user_id, event.session_id, event.occurred_at, event.seq, limit),
     ).fetchall()
-    later = conn.execute(
-        f"{where} AND (occurred_at, seq) > (%s, %s) ORDER BY occurred_at, seq LIMIT %s", (*key, after)
-    ).fetchall()
-    return [to_event(row) for row in reversed(earlier)], [to_event(row) for row in later]
+    return [to_event(row) for row in reversed(rows)]
+
+
+NEIGHBOURS = """
+SELECT n.id, p.id AS previous, f.id AS next FROM events n
+LEFT JOIN LATERAL (SELECT e.id FROM events e WHERE e.project_id = n.project_id AND e.user_id = n.user_id
+    AND e.session_id = n.session_id AND (e.occurred_at, e.seq) < (n.occurred_at, n.seq)
+    ORDER BY e.occurred_at DESC, e.seq DESC LIMIT 1) p ON true
+LEFT JOIN LATERAL (SELECT e.id FROM events e WHERE e.project_id = n.project_id AND e.user_id = n.user_id
+    AND e.session_id = n.session_id AND (e.occurred_at, e.seq) > (n.occurred_at, n.seq)
+    ORDER BY e.occurred_at, e.seq LIMIT 1) f ON true
+WHERE n.id = ANY (%s) AND n.project_id = %s AND n.user_id = %s
+"""
+
+
+def neighbours(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID | None, UUID | None]]:
+    """The turn before and the turn after each of these, within its session."""
+    rows = conn.execute(NEIGHBOURS, (list(ids), scope.project_id, scope.user_id)).fetchall()
+    return {row["id"]: (row["previous"], row["next"]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

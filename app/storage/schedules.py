@@ -1,4 +1,4 @@
-"""Schedules: when each kind of maintenance is due next. A run is taken by moving its row on, so two takers never meet."""
+"""Schedules: when each kind of maintenance is due next. Taking a run moves its row on, so two takers never meet."""
 
 from collections.abc import Mapping, Sequence
 

@@ -452,6 +452,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     ORDER BY 1, 2 LIMIT p_limit
 $$;
 
+CREATE FUNCTION mneme_projects(p_after uuid, p_limit integer)  -- whose old rows maintenance sweeps
+RETURNS TABLE (project_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT p.id FROM public.projects p WHERE p.id > p_after ORDER BY p.id LIMIT p_limit
+$$;
+
 -- 3. Counts for metrics.
 CREATE FUNCTION mneme_counts() RETURNS TABLE (what text, kind text, state text, n bigint, oldest_seconds double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -468,5 +474,5 @@ GRANT USAGE ON SCHEMA public TO mneme_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO mneme_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO mneme_app;
 REVOKE UPDATE, DELETE ON audit FROM mneme_app;
-REVOKE ALL ON FUNCTION mneme_find_key, mneme_claim_work, mneme_due_work, mneme_scopes, mneme_counts FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION mneme_find_key, mneme_claim_work, mneme_due_work, mneme_scopes, mneme_counts TO mneme_app;
+REVOKE ALL ON FUNCTION mneme_find_key, mneme_claim_work, mneme_due_work, mneme_scopes, mneme_projects, mneme_counts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mneme_find_key, mneme_claim_work, mneme_due_work, mneme_scopes, mneme_projects, mneme_counts TO mneme_app;

@@ -1,0 +1,130 @@
+"""Maintenance on schedules: old idempotency keys, left-over collections, drift between PostgreSQL and the index.
+
+Run by workers, and by the embedded gateway for what needs the index. Every piece may be run at any time, and twice.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from app.context import ProcessContext
+from app.domain.scope import UserScope
+from app.domain.work import WorkKind
+from app.index.protocol import MemoryIndex
+from app.ledger.runner import Runner
+from app.services.collections import ensure_live, read_targets
+from app.storage import collections, idempotency, points, schedules, scopes, unindex, work
+from app.storage.collections import CollectionState
+
+SCHEDULES = {  # seconds
+    "expire_idempotency_keys": 3_600,
+    "drop_collections": 600,
+    "check_drift": 21_600,
+    "optimize_index": 86_400,
+}
+NEEDS_INDEX = frozenset({"drop_collections", "check_drift", "optimize_index"})
+KEPT = timedelta(days=1)  # an idempotency key, at least
+PAGE = 500
+
+
+def run_due(context: ProcessContext, runner: Runner, *, overdue: float = 0.0) -> int:
+    """Run every schedule that is due and that this process can run; returns how many."""
+    names = [name for name in SCHEDULES if name not in NEEDS_INDEX or context.index is not None]
+    if context.settings.qdrant_url is None and context.index is not None:
+        names = [name for name in names if name in NEEDS_INDEX]  # the gateway leaves the rest to the worker
+    done = 0
+    while not runner.stopping.is_set():
+        with context.db.transaction(None) as conn:
+            name = schedules.take(conn, names, overdue=overdue)
+        if name is None:
+            break
+        runner.attempt(name, lambda name=name: RUN[name](context))  # type: ignore[misc]
+        done += 1
+    return done
+
+
+def expire_idempotency_keys(context: ProcessContext) -> None:
+    """Forget stored answers that are older than a day, project by project."""
+    after = UUID(int=0)
+    while True:
+        with context.db.transaction(None) as conn:
+            page = scopes.projects(conn, after, PAGE)
+        for scope in page:
+            with context.db.transaction(scope) as conn:
+                idempotency.purge(conn, scope, context.clock() - KEPT)
+            after = scope.project_id
+        if len(page) < PAGE:
+            return
+
+
+def drop_collections(context: ProcessContext) -> None:
+    """Drop retired collections and those that no row knows (a rebuild that was cut off before its row was written)."""
+    index = _index(context)
+    with context.db.transaction(None) as conn:
+        known = collections.all_collections(conn)
+    for collection in known:
+        if collection.state is CollectionState.RETIRED:
+            index.drop(collection.name)
+            with context.db.transaction(None) as conn:
+                collections.forget(conn, collection.name)
+    for name in set(index.collections()) - {c.name for c in known}:
+        if name.startswith("mneme_"):
+            index.drop(name)
+
+
+def check_drift(context: ProcessContext) -> None:
+    """Compare ids and versions of every user's rows and points in both directions; enqueue what differs."""
+    ensure_live(context.db, _index(context), context.encoder)
+    found = 0
+    after: UserScope | None = None
+    while True:
+        with context.db.transaction(None) as conn:
+            page = scopes.users(conn, after, PAGE)
+        for scope in page:
+            found += repair_user(context, scope)
+            after = scope
+        if len(page) < PAGE:
+            break
+    context.metrics.drift.set(found)
+    if found:
+        context.logger.warning("index_drift", n=found)
+
+
+def repair_user(context: ProcessContext, scope: UserScope) -> int:
+    """Find this user's missing, old and phantom points and hand them to the index stage; returns how many.
+
+    Rows on their way (version <> indexed_version) are not drift: the stage has them already.
+    """
+    index = _index(context)
+    live = read_targets(context.db).live
+    held = {key.id: key.version for key in index.scroll(live.name, scope)}
+    with context.db.transaction(scope) as conn:
+        wanted = dict(points.indexed_versions(conn, scope))
+        missing = [row for row, version in wanted.items() if held.get(row) != version]
+        phantoms = points.gone(conn, scope, [point for point in held if point not in wanted])
+        if missing:
+            points.mark_missing(conn, scope, missing)
+        if phantoms:
+            unindex.add(conn, scope, phantoms)
+        if missing or phantoms:
+            work.enqueue(conn, scope, WorkKind.INDEX)
+    return len(missing) + len(phantoms)
+
+
+def optimize_index(context: ProcessContext) -> None:
+    """Let the live collection merge its segments and drop deleted points."""
+    _index(context).maintain(read_targets(context.db).live.name)
+
+
+RUN: dict[str, Callable[[ProcessContext], None]] = {
+    "expire_idempotency_keys": expire_idempotency_keys,
+    "drop_collections": drop_collections,
+    "check_drift": check_drift,
+    "optimize_index": optimize_index,
+}
+
+
+def _index(context: ProcessContext) -> MemoryIndex:
+    if context.index is None:
+        raise TypeError("this process has no index")
+    return context.index

@@ -1,0 +1,21 @@
+"""Whose data there is: ids of projects and users, for rebuilds, checks and maintenance over everybody."""
+
+from uuid import UUID
+
+from app.domain.scope import ProjectScope, UserScope
+from app.storage.db import Connection
+
+
+def projects(conn: Connection, after: UUID, limit: int) -> list[ProjectScope]:
+    """Projects by id, those after `after`."""
+    rows = conn.execute("SELECT project_id FROM mneme_projects(%s, %s)", (after, limit)).fetchall()
+    return [ProjectScope(row["project_id"]) for row in rows]
+
+
+def users(conn: Connection, after: UserScope | None, limit: int) -> list[UserScope]:
+    """Users who have vectors, by project and id, those after `after`."""
+    rows = conn.execute(
+        "SELECT project_id, user_id FROM mneme_scopes(%s, %s, %s)",
+        (after.project_id if after else UUID(int=0), after.user_id if after else "", limit),
+    ).fetchall()
+    return [UserScope(row["project_id"], row["user_id"]) for row in rows]

@@ -1,0 +1,178 @@
+"""The extract stage: reads a session's new turns, makes vectors, segments and candidates, and commits them at once.
+
+Nothing is computed inside a transaction; the second one is short and ends with the fence of the ledger.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from app.context import ProcessContext
+from app.domain.event import Event
+from app.domain.keytext import key_text, plain_text
+from app.domain.lexical import TEXT_LENGTH, document_vector
+from app.domain.memory import Candidate
+from app.domain.policy import Policy
+from app.domain.scope import UserScope
+from app.domain.sparse import SparseVector
+from app.domain.work import WorkItem, WorkKind
+from app.ledger.lease import Lease
+from app.services import policy as policies
+from app.storage import candidates, event_stages, events, segments, vectors, work
+from app.storage.candidates import StoredCandidate
+from app.storage.event_stages import Extracted
+from app.storage.segments import Segment
+from app.storage.vectors import StoredVector
+from workers.extract.local import EXTRACTOR, extract
+from workers.extract.segmenter import segment
+from workers.extract.window import Neighbours, window_vectors
+
+RUN_LIMIT = 256  # events of one run: about one second of encoding
+ENCODE_BATCH = 64  # texts between two looks at the lease
+CONTEXT_TURNS = 6  # earlier turns that tell who is meant
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a run has in hand: new turns in order, earlier ones, and everything needed for windows."""
+
+    new: list[Event]
+    more: bool
+    context: list[Event]
+    neighbours: Neighbours
+    known: dict[UUID, Event]  # new turns, their neighbours and the neighbours of those
+    touched: list[UUID]  # older turns whose window changes
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One segment with its candidates, their vectors, and the reasons of turns that gave none."""
+
+    segment: Segment
+    candidates: list[StoredCandidate]
+    skipped: dict[UUID, str]
+
+
+def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
+    """Extract the unread turns of the item's session."""
+    reading = _read(context, item)
+    if reading is None:
+        with context.db.transaction(item.user) as conn:
+            work.complete(conn, item)
+        return
+    dense = _encode(context, [key_text(event) for event in reading.new], lease)
+    findings = _understand(context, item, reading, dense, lease)
+    stored = _vectors(reading, dense)
+    windows = window_vectors(reading.touched, reading.neighbours, reading.known)
+    lease.check()
+    found = any(finding.candidates for finding in findings)
+    with context.db.transaction(item.user) as conn:
+        vectors.upsert(conn, item.user, context.encoder.fingerprint, stored)
+        vectors.update_windows(conn, item.user, windows)
+        event_stages.bump(conn, item.user, reading.touched)
+        for finding in findings:
+            segment_id = segments.insert(conn, item.user, finding.segment)
+            rows = [
+                StoredCandidate(c.id, segment_id, c.ordinal, c.candidate, c.model, c.dense) for c in finding.candidates
+            ]
+            candidates.insert(conn, item.user, item.session_id, rows)
+            event_stages.mark_extracted(conn, item.user, _marks(finding, segment_id))
+        event_stages.mark_consolidated(conn, item.user, [event.id for event in reading.new])
+        if found:
+            work.enqueue(conn, item.user, WorkKind.CONSOLIDATE)
+        if reading.more:
+            work.enqueue(conn, item.user, WorkKind.EXTRACT, session_id=item.session_id)
+        work.complete(conn, item)
+        work.enqueue(conn, item.user, WorkKind.INDEX)
+    context.hints.send(WorkKind.CONSOLIDATE if found else WorkKind.INDEX)
+
+
+def _read(context: ProcessContext, item: WorkItem) -> Reading | None:
+    scope: UserScope = item.user
+    with context.db.transaction(scope) as conn:
+        unread = event_stages.to_extract(conn, scope, item.session_id, RUN_LIMIT + 1)
+        if not unread:
+            return None
+        new = unread[:RUN_LIMIT]
+        ids = {event.id for event in new}
+        around = event_stages.neighbours(conn, scope, list(ids))
+        touched = sorted({i for pair in around.values() for i in pair if i is not None} - ids)
+        around |= event_stages.neighbours(conn, scope, touched)
+        wanted = {i for pair in around.values() for i in pair if i is not None} | set(touched)
+        known = events.by_ids(conn, scope, sorted(wanted - ids)) | {event.id: event for event in new}
+        return Reading(
+            new=new,
+            more=len(unread) > RUN_LIMIT,
+            context=event_stages.earlier(conn, scope, new[0], CONTEXT_TURNS),
+            neighbours=around,
+            known=known,
+            touched=touched,
+            policy=policies.effective(conn, scope),
+        )
+
+
+def _understand(
+    context: ProcessContext, item: WorkItem, reading: Reading, dense: npt.NDArray[np.float32], lease: Lease
+) -> list[Finding]:
+    """Cut the turns into segments and read each with the turns before it."""
+    findings = []
+    past = list(reading.context)
+    limit = min(CONTEXT_TURNS, reading.policy.extract.context_events)
+    for plan in segment(reading.new, dense, reading.policy):
+        lease.check()
+        made, skipped = extract(plan.events, past[len(past) - min(limit, len(past)) :], reading.policy)
+        ids = tuple(event.id for event in plan.events)
+        row = Segment(
+            id=context.new_id(),
+            session_id=item.session_id,
+            event_ids=ids,
+            extractor=EXTRACTOR,
+            title=plan.title,
+            keywords=plan.keywords,
+            participants=plan.participants,
+            started_at=plan.events[0].occurred_at,
+            ended_at=plan.events[-1].occurred_at,
+        )
+        findings.append(Finding(row, _stored(context, row, made, lease), skipped))
+        past += plan.events
+    return findings
+
+
+def _stored(context: ProcessContext, row: Segment, made: Sequence[Candidate], lease: Lease) -> list[StoredCandidate]:
+    dense = _encode(context, [candidate.text for candidate in made], lease)
+    return [
+        StoredCandidate(context.new_id(), row.id, place, candidate, context.encoder.fingerprint, dense[place])
+        for place, candidate in enumerate(made)
+    ]
+
+
+def _encode(context: ProcessContext, texts: Sequence[str], lease: Lease) -> npt.NDArray[np.float32]:
+    parts = []
+    for start in range(0, len(texts), ENCODE_BATCH):
+        lease.check()
+        parts.append(context.encoder.encode(texts[start : start + ENCODE_BATCH]))
+    return np.concatenate(parts) if parts else np.zeros((0, context.encoder.dimension), dtype=np.float32)
+
+
+def _vectors(reading: Reading, dense: npt.NDArray[np.float32]) -> list[StoredVector]:
+    windows: dict[UUID, SparseVector] = window_vectors(
+        [event.id for event in reading.new], reading.neighbours, reading.known
+    )
+    return [
+        StoredVector(
+            event.id, "event", dense[place], document_vector(plain_text(event), TEXT_LENGTH), windows[event.id]
+        )
+        for place, event in enumerate(reading.new)
+    ]
+
+
+def _marks(finding: Finding, segment_id: UUID) -> list[Extracted]:
+    fruitful = {event_id for row in finding.candidates for event_id in row.candidate.event_ids}
+    return [
+        Extracted(event_id, segment_id, event_id in fruitful, finding.skipped.get(event_id))
+        for event_id in finding.segment.event_ids
+    ]

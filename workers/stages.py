@@ -1,0 +1,17 @@
+"""Which stage runs which kind of work in this process. With the index in a server, workers write to it too."""
+
+from app.context import ProcessContext
+from app.domain.work import WorkKind
+from app.ledger.runner import Stage
+from workers.consolidate.stage import run as consolidate
+from workers.extract.stage import run as extract
+from workers.index.stage import STAGES as INDEX_STAGES
+
+
+def stages_for(context: ProcessContext) -> dict[str, Stage]:
+    """The stages of a worker; those of the index belong to the gateway when the index is inside it."""
+    stages = {
+        WorkKind.EXTRACT.value: Stage(extract),
+        WorkKind.CONSOLIDATE.value: Stage(lambda context, item, _lease: consolidate(context, item)),
+    }
+    return stages | INDEX_STAGES if context.index is not None else stages
