@@ -1,0 +1,84 @@
+"""What consolidation decides about a candidate. Made by `decide`, applied by the consolidate stage."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from app.domain.dates import CalendarDate
+from app.domain.memory import MemoryStatus, MemoryType
+
+
+class Decision(StrEnum):
+    """What happens with a candidate. `merge`, `invalidate` and `link` come from nearest neighbours or from a model."""
+
+    ADD = "add"
+    IGNORE = "ignore"
+    MERGE = "merge"
+    SUPERSEDE = "supersede"
+    INVALIDATE = "invalidate"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A memory that a candidate may be about, as far as a decision needs it.
+
+    `last_said_at` is the latest moment at which any of its sources said it, in conversation time.
+    """
+
+    id: UUID
+    version: int
+    type: MemoryType
+    text: str
+    text_hash: bytes
+    subject: str | None
+    attribute: str | None
+    value: str | None
+    single_valued: bool
+    negated: bool
+    status: MemoryStatus
+    frozen: bool
+    live_from: datetime
+    live_until: datetime | None
+    last_said_at: datetime
+    event_ids: frozenset[UUID] = frozenset()
+    cosine: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """An edge from the candidate's memory to another."""
+
+    to_id: UUID
+    type: str
+    weight: float = 1.0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to do. Every target is one of the neighbours that were shown to `decide`.
+
+    - `strengthens`: the memory that already says it; it gains the candidate's sources (ignore, merge).
+    - `ends`: memories whose time as the current belief is over (supersede, invalidate); they stay, with `live_until`.
+    - `inherits`: those of `ends` that say the same in fewer words; their sources become the candidate's too.
+    - `live_until` and `superseded_by` on the candidate's own memory: it arrived late and is history from the start.
+    - `text`: the merged wording, for merge only.
+    """
+
+    decision: Decision
+    reason: str
+    strengthens: UUID | None = None
+    ends: tuple[UUID, ...] = ()
+    inherits: tuple[UUID, ...] = ()
+    valid_to: CalendarDate | None = None  # of what ends; with `live_until`, of the candidate itself
+    live_until: datetime | None = None
+    superseded_by: UUID | None = None
+    text: str | None = None
+    links: tuple[NewLink, ...] = ()
+
+    @property
+    def adds(self) -> bool:
+        """Whether the candidate becomes a memory of its own."""
+        return self.strengthens is None and self.decision in {Decision.ADD, Decision.SUPERSEDE, Decision.LINK}

@@ -1,0 +1,77 @@
+"""What one run of consolidation knows and writes. Made by the consolidate stage, written by `storage/changes`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.change import Neighbour, NewLink
+from app.domain.dates import CalendarDate
+from app.domain.memory import Candidate, MemoryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMemory:
+    """A memory as a run of consolidation holds it: what decisions see, and what a run may change besides."""
+
+    neighbour: Neighbour
+    confidence: float
+    stability: float
+    valid_to: CalendarDate | None = None
+    superseded_by: UUID | None = None
+
+    def changed(self, change: str, reason: str) -> "ChangedMemory":
+        """The new version to write."""
+        return ChangedMemory(self, change, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedMemory:
+    """A new version of a stored memory."""
+
+    known: KnownMemory
+    change: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMemory:
+    """A memory to be, as the run that makes it leaves it."""
+
+    id: UUID
+    candidate: Candidate
+    text_hash: bytes
+    status: MemoryStatus
+    reason: str
+    dense: npt.NDArray[np.float32]
+    model: str
+    live_from: datetime
+    live_until: datetime | None = None
+    valid_to: CalendarDate | None = None
+    superseded_by: UUID | None = None
+    confidence: float = 0.7
+    stability: float = 1.0
+    links: tuple[NewLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was done about a candidate."""
+
+    candidate_id: UUID
+    decision: str
+    reason: str
+    memory_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryWrites:
+    """Everything that one run writes; `relied_on` are the versions that it was decided on."""
+
+    new: tuple[NewMemory, ...] = ()
+    changed: tuple[ChangedMemory, ...] = ()
+    sources: tuple[tuple[UUID, UUID], ...] = ()  # (memory, event)
+    decided: tuple[Decided, ...] = ()
+    relied_on: dict[UUID, int] = field(default_factory=dict)

@@ -1,0 +1,302 @@
+"""Memories as the pipeline changes them: what a decision reads, and one batch of writes with versions, sources, vectors
+and entities. What apps write is in `memory_edits`. Both hold the user's lock while they write.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.domain.change import Neighbour
+from app.domain.dates import CalendarDate
+from app.domain.lexical import TEXT_LENGTH, document_vector
+from app.domain.memory import MemoryStatus, MemoryType
+from app.domain.memory_writes import ChangedMemory, Decided, KnownMemory, MemoryWrites, NewMemory
+from app.domain.normalise import normalise
+from app.domain.scope import UserScope
+from app.storage import vectors
+from app.storage.db import Connection, Row
+
+ACTOR = "pipeline"
+
+
+class StaleDecisionError(Exception):
+    """Something that a decision relied on has changed: roll back and decide again."""
+
+
+def lock_user(conn: Connection, scope: UserScope) -> datetime:
+    """Wait until nobody else writes memories of this user, until the end of the transaction; returns the time then."""
+    conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"memories:{scope.project_id}:{scope.user_id}",)
+    )
+    row = conn.execute("SELECT clock_timestamp() AS at").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    at: datetime = row["at"]
+    return at
+
+
+NEIGHBOURS = """
+SELECT m.id, m.version, m.type, m.text, m.text_hash, m.subject, m.attribute, m.value, m.single_valued, m.negated,
+       m.status, m.frozen, m.live_from, m.live_until, m.valid_to, m.valid_to_precision, m.superseded_by, m.confidence,
+       m.stability, greatest(m.occurred_at, said.last_at) AS last_said_at, said.event_ids
+FROM memories m
+LEFT JOIN LATERAL (SELECT max(e.occurred_at) AS last_at, array_agg(e.id) AS event_ids
+    FROM memory_sources s JOIN events e ON e.id = s.event_id WHERE s.memory_id = m.id) said ON true
+WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status = 'active'
+  AND (m.text_hash = ANY (%(hashes)s) OR (m.attribute IS NOT NULL
+       AND (m.subject, m.attribute) IN (SELECT * FROM unnest(%(subjects)s::text[], %(attributes)s::text[]))))
+ORDER BY m.id
+"""
+
+
+def neighbours(
+    conn: Connection, scope: UserScope, hashes: Sequence[bytes], keys: Sequence[tuple[str, str]]
+) -> list[KnownMemory]:
+    """The active memories with one of these text hashes or one of these (subject, attribute)."""
+    rows = conn.execute(
+        NEIGHBOURS,
+        {
+            "project": scope.project_id,
+            "user": scope.user_id,
+            "hashes": list(hashes),
+            "subjects": [subject for subject, _ in keys],
+            "attributes": [attribute for _, attribute in keys],
+        },
+    ).fetchall()
+    return [_known(row) for row in rows]
+
+
+def deleted_before(conn: Connection, scope: UserScope, candidate_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those candidates whose events, read in another segment before, gave a memory that was deleted since."""
+    rows = conn.execute(
+        "SELECT c.id FROM candidates c WHERE c.id = ANY (%s) AND c.project_id = %s AND c.user_id = %s AND EXISTS ("
+        " SELECT 1 FROM candidates d WHERE d.event_ids && c.event_ids AND d.segment_id <> c.segment_id"
+        " AND d.project_id = c.project_id AND d.user_id = c.user_id AND d.state = 'decided' AND d.reason = 'deleted')",
+        (list(candidate_ids), scope.project_id, scope.user_id),
+    ).fetchall()
+    return frozenset(row["id"] for row in rows)
+
+
+def write(conn: Connection, scope: UserScope, writes: MemoryWrites, at: datetime) -> None:
+    """Write the batch at the recorded time `at`, under `lock_user`. Raises StaleDecisionError when a candidate was
+    decided or a memory changed meanwhile; the caller's transaction must roll back then.
+    """
+    whose = {"project": scope.project_id, "user": scope.user_id, "at": at}
+    _close(conn, scope, writes.decided)
+    _change(conn, whose, writes.changed)
+    _insert(conn, whose, writes.new)
+    _record(conn, whose, writes)
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO memory_sources (memory_id, event_id, project_id, user_id) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            [(memory, event, scope.project_id, scope.user_id) for memory, event in writes.sources],
+        )
+    _vectors(conn, scope, writes.new)
+    _entities(conn, scope, writes.new)
+    _links(conn, scope, writes.new)
+
+
+def _close(conn: Connection, scope: UserScope, decided: Sequence[Decided]) -> None:
+    closed = conn.execute(
+        "UPDATE candidates c SET state = 'decided', decision = x.decision, reason = x.reason, memory_id = x.memory_id,"
+        " decided_at = now() FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[])"
+        " AS x (id, decision, reason, memory_id)"
+        " WHERE c.id = x.id AND c.project_id = %s AND c.user_id = %s AND c.state = 'open'",
+        (
+            [d.candidate_id for d in decided],
+            [d.decision for d in decided],
+            [d.reason for d in decided],
+            [d.memory_id for d in decided],
+            scope.project_id,
+            scope.user_id,
+        ),
+    ).rowcount
+    if closed != len(decided):
+        raise StaleDecisionError("a candidate was decided by somebody else")
+
+
+CHANGE = """
+UPDATE memories SET status = %(status)s, live_from = %(live_from)s, occurred_at = least(occurred_at, %(live_from)s),
+    live_until = %(live_until)s, valid_to = %(valid_to)s, valid_to_precision = %(valid_to_precision)s,
+    superseded_by = %(superseded_by)s, confidence = %(confidence)s, stability = %(stability)s, version = version + 1,
+    updated_at = %(at)s
+WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s AND version = %(version)s
+"""
+
+
+def _change(conn: Connection, whose: dict[str, Any], changed: Sequence[ChangedMemory]) -> None:
+    if not changed:
+        return
+    with conn.cursor() as cursor:
+        cursor.executemany(CHANGE, [whose | _changed_values(item.known) for item in changed])
+        if cursor.rowcount != len(changed):
+            raise StaleDecisionError("a memory was changed by somebody else")
+
+
+INSERT = """
+INSERT INTO memories (id, project_id, user_id, session_id, agent_id, type, text, text_hash, subject, attribute, value,
+    single_valued, negated, status, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
+    valid_to_precision, occurred_at, utc_offset, live_from, live_until, importance, confidence, stability,
+    superseded_by, created_at, updated_at)
+VALUES (%(id)s, %(project)s, %(user)s, %(session)s, %(agent)s, %(type)s, %(text)s, %(hash)s, %(subject)s, %(attribute)s,
+    %(value)s, %(single_valued)s, %(negated)s, %(status)s, %(event_time)s, %(event_time_precision)s, %(valid_from)s,
+    %(valid_from_precision)s, %(valid_to)s, %(valid_to_precision)s, %(occurred_at)s, %(offset)s, %(live_from)s,
+    %(live_until)s, %(importance)s, %(confidence)s, %(stability)s, %(superseded_by)s, %(at)s, %(at)s)
+ON CONFLICT (project_id, user_id, text_hash) WHERE status = 'active' DO NOTHING
+"""
+
+
+def _insert(conn: Connection, whose: dict[str, Any], new: Sequence[NewMemory]) -> None:
+    if not new:
+        return
+    with conn.cursor() as cursor:
+        cursor.executemany(INSERT, [whose | _new_values(memory) for memory in new])
+        if cursor.rowcount != len(new):
+            raise StaleDecisionError("somebody else remembered the same meanwhile")
+
+
+CLOSE_VERSIONS = """
+UPDATE memory_versions SET recorded_until = %(at)s
+WHERE memory_id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s AND recorded_until IS NULL
+"""
+RECORD = """
+INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
+    attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
+    valid_to_precision, live_from, live_until, importance, confidence, metadata, recorded_at)
+SELECT m.id, m.version, m.project_id, m.user_id, x.change, x.reason, %(actor)s, m.type, m.text, m.subject, m.attribute,
+    m.value, m.status, m.frozen, m.event_time, m.event_time_precision, m.valid_from, m.valid_from_precision, m.valid_to,
+    m.valid_to_precision, m.live_from, m.live_until, m.importance, m.confidence, m.metadata, %(at)s
+FROM unnest(%(ids)s::uuid[], %(changes)s::text[], %(reasons)s::text[]) AS x (id, change, reason)
+JOIN memories m ON m.id = x.id AND m.project_id = %(project)s AND m.user_id = %(user)s
+"""
+
+
+def _record(conn: Connection, whose: dict[str, Any], writes: MemoryWrites) -> None:
+    old = [item.known.neighbour.id for item in writes.changed]
+    if old:
+        conn.execute(CLOSE_VERSIONS, whose | {"ids": old})
+    versions = [(item.known.neighbour.id, item.change, item.reason) for item in writes.changed]
+    versions += [(memory.id, "add", memory.reason) for memory in writes.new]
+    if versions:
+        ids, changes, reasons = (list(column) for column in zip(*versions, strict=True))
+        conn.execute(RECORD, whose | {"ids": ids, "changes": changes, "reasons": reasons, "actor": ACTOR})
+
+
+def _vectors(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
+    for model in sorted({memory.model for memory in new}):
+        rows = [
+            vectors.StoredVector(m.id, "memory", m.dense, document_vector(m.candidate.text, TEXT_LENGTH))
+            for m in new
+            if m.model == model
+        ]
+        vectors.upsert(conn, scope, model, rows)
+
+
+def _entities(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
+    """Join the memories with the entities that they name, making those that are new."""
+    named = [(m.id, name, normalise(name)) for m in new for name in m.candidate.entities if normalise(name)]
+    if not named:
+        return
+    first = {normal: name for _, name, normal in reversed(named)}
+    names = sorted(first)
+    whose = {"project": scope.project_id, "user": scope.user_id}
+    conn.execute(
+        "INSERT INTO entities (id, project_id, user_id, name, normalised)"
+        " SELECT gen_random_uuid(), %(project)s, %(user)s, x.name, x.normalised"
+        " FROM unnest(%(names)s::text[], %(normals)s::text[]) AS x (name, normalised)"
+        " ON CONFLICT (project_id, user_id, normalised, kind) DO NOTHING",
+        whose | {"names": [first[n] for n in names], "normals": names},
+    )
+    conn.execute(
+        "INSERT INTO memory_entities (memory_id, entity_id, project_id, user_id)"
+        " SELECT x.memory_id, n.id, %(project)s, %(user)s"
+        " FROM unnest(%(memories)s::uuid[], %(normals)s::text[]) AS x (memory_id, normalised)"
+        " JOIN entities n ON n.project_id = %(project)s AND n.user_id = %(user)s AND n.normalised = x.normalised"
+        " ON CONFLICT DO NOTHING",
+        whose | {"memories": [m for m, _, _ in named], "normals": [n for _, _, n in named]},
+    )
+
+
+def _links(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO links (id, project_id, user_id, from_id, to_id, type, weight, reason)"
+            " VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [
+                (scope.project_id, scope.user_id, memory.id, link.to_id, link.type, link.weight, link.reason)
+                for memory in new
+                for link in memory.links
+            ],
+        )
+
+
+def _known(row: Row) -> KnownMemory:
+    neighbour = Neighbour(
+        id=row["id"],
+        version=row["version"],
+        type=MemoryType(row["type"]),
+        text=row["text"],
+        text_hash=row["text_hash"],
+        subject=row["subject"],
+        attribute=row["attribute"],
+        value=row["value"],
+        single_valued=row["single_valued"],
+        negated=row["negated"],
+        status=MemoryStatus(row["status"]),
+        frozen=row["frozen"],
+        live_from=row["live_from"],
+        live_until=row["live_until"],
+        last_said_at=row["last_said_at"],
+        event_ids=frozenset(row["event_ids"] or ()),
+    )
+    valid_to = CalendarDate.parse(row["valid_to"]) if row["valid_to"] else None
+    return KnownMemory(neighbour, row["confidence"], row["stability"], valid_to, row["superseded_by"])
+
+
+def _changed_values(known: KnownMemory) -> dict[str, Any]:
+    neighbour = known.neighbour
+    return {
+        "id": neighbour.id,
+        "version": neighbour.version,
+        "status": neighbour.status.value,
+        "live_from": neighbour.live_from,
+        "live_until": neighbour.live_until,
+        "superseded_by": known.superseded_by,
+        "confidence": known.confidence,
+        "stability": known.stability,
+        **_date("valid_to", known.valid_to),
+    }
+
+
+def _new_values(memory: NewMemory) -> dict[str, Any]:
+    candidate = memory.candidate
+    return {
+        "id": memory.id,
+        "session": candidate.session_id,
+        "agent": candidate.agent_id,
+        "type": candidate.type.value,
+        "text": candidate.text,
+        "hash": memory.text_hash,
+        "subject": candidate.subject,
+        "attribute": candidate.attribute,
+        "value": candidate.value,
+        "single_valued": candidate.single_valued,
+        "negated": candidate.negated,
+        "status": memory.status.value,
+        "occurred_at": candidate.occurred_at,
+        "offset": int((candidate.occurred_at.utcoffset() or timedelta(0)).total_seconds()),
+        "live_from": memory.live_from,
+        "live_until": memory.live_until,
+        "importance": candidate.importance,
+        "confidence": memory.confidence,
+        "stability": memory.stability,
+        "superseded_by": memory.superseded_by,
+        **_date("event_time", candidate.event_time),
+        **_date("valid_from", candidate.valid_from),
+        **_date("valid_to", memory.valid_to),
+    }
+
+
+def _date(name: str, date: CalendarDate | None) -> dict[str, str | None]:
+    return {name: date.text if date else None, f"{name}_precision": date.precision.value if date else None}
