@@ -22,27 +22,28 @@ def register(root: typer.Typer) -> None:
 
 
 @commands.command("create")
-def create(
+def create(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="May be given again; all but admin by default.")
+        list[str] | None, typer.Option("--scope", help="May be repeated; all but admin by default.")
     ] = None,
+    project: Annotated[str | None, typer.Option(help="Id of a project that this one made.")] = None,
     user: Annotated[str | None, typer.Option(help="Bind the key to one user.")] = None,
     session: Annotated[str | None, typer.Option(help="Bind the key to one session of that user.")] = None,
-    days: Annotated[int | None, typer.Option(help="Days until it expires.")] = None,
+    days: Annotated[int | None, typer.Option(help="Days until it expires.", min=1)] = None,
 ) -> None:
     """Make a key; it is shown this once."""
-    expires = (utc_now() + timedelta(days=days)).isoformat() if days is not None else None
     body = {
         "name": name,
         "scopes": scope or DEFAULT_SCOPES,
+        "project_id": project,
         "user_id": user,
         "session_id": session,
-        "expires_at": expires,
+        "expires_at": (utc_now() + timedelta(days=days)).isoformat() if days is not None else None,
     }
     with connect(Settings()) as service:
         made = service.post("/v1/keys", {k: v for k, v in body.items() if v is not None})
-    out.print(made["key"], highlight=False, soft_wrap=True)
+    out.print(made["token"], highlight=False, soft_wrap=True)
 
 
 @commands.command("list")

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.client import connect
-from app.cli.console import out
+from app.cli.console import errors, out
 from app.settings import Settings
 
 commands = typer.Typer(help="Projects: each is a tenant of its own.", no_args_is_help=True)
@@ -22,9 +22,10 @@ def register(root: typer.Typer) -> None:
 def create(name: Annotated[str, typer.Argument(help="A name for people.")]) -> None:
     """Make a project with an admin key of its own, which is shown this once."""
     with connect(Settings()) as service:
-        made = service.post("/v1/projects", {"name": name})
-    out.print(f"Project {escape(made['project']['name'])} {made['project']['id']}", highlight=False)
-    out.print(made["key"], highlight=False, soft_wrap=True)
+        project = service.post("/v1/projects", {"name": name})
+        key = service.post("/v1/keys", {"name": "first", "scopes": ["admin"], "project_id": project["id"]})
+    errors.print(f"Project {escape(project['name'])}: {project['id']}. Its admin key:", highlight=False)
+    out.print(key["token"], highlight=False, soft_wrap=True)
 
 
 @commands.command("list")
