@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0  # requests per key; 0 = off
     body_limit_bytes: int = 1_048_576
     events_body_limit_bytes: int = 8_388_608
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0  # after SIGTERM, not ready but serving
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -1,4 +1,4 @@
-"""Field types shared by request and answer models: app ids, instants, calendar dates, metadata. Each says its own limits."""
+"""Field types of request and answer models: app ids, instants, calendar dates, metadata; each with its limits."""
 
 import json
 import re

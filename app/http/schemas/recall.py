@@ -1,4 +1,4 @@
-"""Recall: what an app asks and what it gets (SPEC 4). Defaults that the model leaves as None are filled by the service."""
+"""Recall: what an app asks and what it gets (SPEC 4). What is None takes the default of the service."""
 
 from enum import StrEnum
 from typing import Annotated, Any

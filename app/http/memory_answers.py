@@ -1,0 +1,92 @@
+"""Memories and their versions as answers show them: secrets masked, calendar dates as text with their precision."""
+
+from app.domain.memory import Memory, MemoryStatus, MemoryType
+from app.http.idempotency import Reply
+from app.http.masking import Mask, mask_values
+from app.http.schemas.memory import MemoryAnswer, MemoryVersionAnswer
+from app.http.schemas.recall import SourceAnswer
+from app.storage.memories import MemoryVersion
+
+
+def tagged(memory: Memory, hide: Mask, *, status: int = 200) -> Reply:
+    """A memory with its version as ETag."""
+    return Reply(memory_answer(memory, hide), status, {"ETag": f'"{memory.version}"'})
+
+
+def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
+    """A memory as it is shown."""
+    dates = {
+        name: (date.text, date.precision) if date else (None, None)
+        for name, date in (
+            ("event_time", memory.event_time),
+            ("valid_from", memory.valid_from),
+            ("valid_to", memory.valid_to),
+        )
+    }
+    return MemoryAnswer(
+        id=memory.id,
+        user_id=memory.user_id,
+        session_id=memory.session_id,
+        agent_id=memory.agent_id,
+        type=memory.type,
+        text=hide(memory.text),
+        subject=memory.subject,
+        attribute=memory.attribute,
+        value=memory.value if memory.value is None else hide(memory.value),
+        status=memory.status,
+        frozen=memory.frozen,
+        event_time=dates["event_time"][0],
+        event_time_precision=dates["event_time"][1],
+        valid_from=dates["valid_from"][0],
+        valid_from_precision=dates["valid_from"][1],
+        valid_to=dates["valid_to"][0],
+        valid_to_precision=dates["valid_to"][1],
+        occurred_at=memory.occurred_at,
+        live_from=memory.live_from,
+        live_until=memory.live_until,
+        importance=memory.importance,
+        confidence=memory.confidence,
+        strength=memory.stability,
+        use_count=memory.use_count,
+        last_used_at=memory.last_used_at,
+        superseded_by=memory.superseded_by,
+        version=memory.version,
+        metadata=mask_values(memory.metadata, hide),
+        created_at=memory.created_at,
+        updated_at=memory.updated_at,
+        sources=[
+            SourceAnswer(
+                event_id=source.event_id,
+                client_id=source.client_id,
+                session_id=source.session_id,
+                occurred_at=source.occurred_at,
+            )
+            for source in memory.sources
+        ],
+    )
+
+
+def version_answer(version: MemoryVersion, hide: Mask) -> MemoryVersionAnswer:
+    """A version as it is shown."""
+    return MemoryVersionAnswer(
+        version=version.version,
+        change=version.change,
+        reason=version.reason,
+        actor=version.actor,
+        type=MemoryType(version.type),
+        text=hide(version.text),
+        subject=version.subject,
+        attribute=version.attribute,
+        value=version.value if version.value is None else hide(version.value),
+        status=MemoryStatus(version.status),
+        frozen=version.frozen,
+        event_time=version.event_time,
+        valid_from=version.valid_from,
+        valid_to=version.valid_to,
+        live_from=version.live_from,
+        live_until=version.live_until,
+        importance=version.importance,
+        confidence=version.confidence,
+        recorded_at=version.recorded_at,
+        recorded_until=version.recorded_until,
+    )

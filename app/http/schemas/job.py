@@ -1,0 +1,54 @@
+"""Jobs: background runs that people see."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from app.http.schemas.fields import AnswerModel, Flag, Moment, RequestModel
+
+
+class JobKind(StrEnum):
+    """What can be asked for."""
+
+    REINDEX = "reindex"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class JobCreate(RequestModel):
+    """Ask for a run."""
+
+    kind: JobKind
+    dry_run: Annotated[Flag | None, Field(description="count what would be done, change nothing")] = None
+
+
+class JobAnswer(AnswerModel):
+    """A run. A failed one of the pipeline (`extract`, `consolidate`, `index`) names its user and session in `scope`."""
+
+    id: UUID
+    kind: str
+    scope: dict[str, Any]
+    dry_run: bool
+    state: JobState
+    done: int
+    total: int | None
+    counts: dict[str, Any]
+    error: str | None
+    created_by: str | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+
+
+class JobPage(AnswerModel):
+    """Jobs, the newest first."""
+
+    items: list[JobAnswer]
+    next_cursor: str | None

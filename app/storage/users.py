@@ -1,0 +1,40 @@
+"""What a project knows of one user, counted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.scope import UserScope
+from app.storage.db import Connection
+
+OVERVIEW = """
+SELECT s.n AS sessions, s.events, s.first_at, s.last_at, o.pending, o.failed, m.counts AS memories
+FROM (SELECT count(*) AS n, coalesce(sum(events), 0)::bigint AS events, min(first_at) AS first_at,
+             max(last_at) AS last_at FROM sessions WHERE project_id = %(project)s AND user_id = %(user)s) s,
+     (SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'failed') AS failed
+      FROM events WHERE project_id = %(project)s AND user_id = %(user)s AND state <> 'processed') o,
+     (SELECT coalesce(json_object_agg(status, n), '{}') AS counts FROM (
+          SELECT status, count(*) AS n FROM memories
+          WHERE project_id = %(project)s AND user_id = %(user)s GROUP BY status) c) m
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UserOverview:
+    """Counts of one user; `memories` by status."""
+
+    sessions: int
+    events: int
+    pending: int
+    failed: int
+    memories: dict[str, int]
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+def overview(conn: Connection, scope: UserScope) -> UserOverview | None:
+    """The counts, or None for a user that was never heard of."""
+    row = conn.execute(OVERVIEW, {"project": scope.project_id, "user": scope.user_id}).fetchone()
+    assert row is not None  # noqa: S101 - aggregates always give a row
+    if row["sessions"] == 0 and not row["memories"]:
+        return None
+    return UserOverview(**row)
