@@ -1,14 +1,40 @@
-"""Fixtures on the real stores and the real encoder, started once a run and only when a test asks for them."""
+"""Fixtures on the real stores and the real encoder, started once a run and only when a test asks for them.
 
+What is heavy is imported where it is used, so that a test of a pure function starts in a moment.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from app.domain.scope import ProjectScope
 from app.embedded.valkey import Valkey
+from app.settings import Settings
 from app.storage.db import Database
+from tests.support.instance import Instance
 from tests.support.stack import Store, running_postgres, running_valkey
+
+DEFAULT_MODELS = Path(__file__).parents[1] / ".venv" / "mneme-models"
+OURS = ("MNEME_", "DATABASE_", "MIGRATION_", "REDIS_", "QDRANT_", "EMBEDDING_", "LLM_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """No setting of the developer's shell reaches a test; only the place of the exported models stays."""
+    kept = {"MNEME_MODEL_DIR": os.environ.get("MNEME_MODEL_DIR", str(DEFAULT_MODELS))}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith(OURS)]:
+            patch.delenv(name)
+        for name, value in kept.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +82,80 @@ def valkey_server() -> Iterator[Valkey]:
 def valkey(valkey_server: Valkey) -> str:
     """Its URL, as REDIS_URL."""
     return valkey_server.url
+
+
+@pytest.fixture(scope="session")
+def model_dir(clean_environment: None) -> Path:
+    """Where the encoder is exported, once for every run of this checkout."""
+    from app.cli.model import is_exported  # noqa: PLC0415
+    from app.inference.manifest import DEFAULT_MODEL  # noqa: PLC0415
+
+    models = Path(os.environ["MNEME_MODEL_DIR"])
+    if not is_exported(models, DEFAULT_MODEL):
+        subprocess.run([sys.executable, "-m", "app.cli", "model", "export", "--directory", str(models)], check=True)
+    return models
+
+
+@pytest.fixture(scope="session")
+def encoder(model_dir: Path):
+    """The real encoder, as a serving process runs it."""
+    from app.inference.factory import create_encoder  # noqa: PLC0415
+
+    encoder = create_encoder(Settings(mneme_model_dir=model_dir))
+    yield encoder
+    encoder.close()
+
+
+@pytest.fixture
+def edge_index(tmp_path: Path):
+    """An empty in-process index."""
+    from app.index.edge import EdgeIndex  # noqa: PLC0415
+
+    index = EdgeIndex(tmp_path / "index")
+    yield index
+    index.close()
+
+
+@pytest.fixture(scope="session")
+def service(model_dir: Path) -> Iterator[Instance]:
+    """A whole `mneme serve` in a process of its own: `url`, `key`, `home`."""
+    directory = Path(tempfile.mkdtemp(prefix="mneme-test-"))
+    instance = Instance(directory / "home")
+    try:
+        instance.start()
+        yield instance
+        instance.stop()
+    finally:
+        instance.end()
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def gateway(postgres: Store, model_dir: Path, tmp_path_factory: pytest.TempPathFactory):
+    """The context of a gateway in this process, on the shared database, without Redis, with an index of its own."""
+    from app.context import gateway_context  # noqa: PLC0415
+
+    home = tmp_path_factory.mktemp("home")
+    settings = Settings.model_validate(
+        {"mneme_home": home, "mneme_model_dir": model_dir, "database_url": postgres.app_dsn}
+    )
+    context = gateway_context(settings)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def client(gateway, project: ProjectScope):
+    """HTTP on an app in this process, with an admin key of a fresh project."""
+    from starlette.testclient import TestClient  # noqa: PLC0415
+
+    from app.clock import utc_now  # noqa: PLC0415
+    from app.domain.access import KeyScope  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415
+    from app.services.keys import KeyOrder, create  # noqa: PLC0415
+
+    with gateway.db.transaction(project) as connection:
+        _, token = create(connection, project, KeyOrder("test", frozenset(KeyScope)), utc_now())
+    headers = {"Authorization": f"Bearer {token}"}
+    with TestClient(create_app(gateway), headers=headers, raise_server_exceptions=False) as client:
+        yield client
