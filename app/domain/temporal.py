@@ -184,8 +184,8 @@ def _worded(text: str, match: re.Match[str], meaning: Meaning) -> TimeSpan:
     elif given:
         wording = f"{given} {label}"
     else:
-        word = "in" if _in(meaning) else "on"
-        wording = label if meaning.label.startswith(("shortly", "some ", "from ")) else f"{word} {label}"
+        word = "in" if _in(meaning) else "from" if " to " in label else "on"
+        wording = label if label.startswith(("shortly", "some ")) else f"{word} {label}"
     if sentence_start:
         wording = wording[:1].upper() + wording[1:]
     opening, closing = _OPENING.get(prep, False), prep in _CLOSING

@@ -63,7 +63,7 @@ class Reading:
         last = first.replace(day=int(m["day2"]))
         if last <= first:
             return None
-        return Meaning(first, last, Precision.DAY, f"from {first.day} to {say_day(last)}")
+        return Meaning(first, last, Precision.DAY, f"{first.day} to {say_day(last)}")
 
     def _month_year(self, m: re.Match[str]) -> Meaning:
         return a_month(int(m["year"]), month_number(m["month"]))

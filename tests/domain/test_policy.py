@@ -1,0 +1,61 @@
+import pytest
+from pydantic import BaseModel
+
+from app.domain.memory import MemoryType
+from app.domain.policy import DEFAULT, PRESETS, Policy, Preset, load_policy, parse_policy, preset_policy
+from app.errors import InvalidInputError
+
+
+def test_every_preset_but_custom_has_a_policy():
+    assert set(PRESETS) == set(Preset) - {Preset.CUSTOM}
+    assert preset_policy("default") == DEFAULT
+
+
+def test_presets_differ_from_each_other():
+    bodies = {preset: policy.model_dump_json() for preset, policy in PRESETS.items()}
+    assert len(set(bodies.values())) == len(bodies)
+
+
+@pytest.mark.parametrize("policy", PRESETS.values(), ids=list(PRESETS))
+def test_a_policy_survives_its_own_json(policy):
+    assert parse_policy(policy.model_dump(mode="json")) == policy
+    assert load_policy(policy.model_dump(mode="json")) == policy
+
+
+@pytest.mark.parametrize("name", ["custom", "nope", ""])
+def test_an_unknown_preset_is_refused_with_the_known_ones(name):
+    with pytest.raises(InvalidInputError, match="engram"):
+        preset_policy(name)
+
+
+def test_each_refused_field_has_its_pointer():
+    body = DEFAULT.model_dump(mode="json")
+    body["segment"]["max_events"] = 0
+    body["recall"]["dense"] = "much"
+    body["nonsense"] = 1
+    del body["secrets"]
+    with pytest.raises(InvalidInputError) as refused:
+        parse_policy(body, pointer="/policy")
+    pointers = {error.pointer for error in refused.value.errors}
+    assert pointers == {"/policy/segment/max_events", "/policy/recall/dense", "/policy/nonsense", "/policy/secrets"}
+
+
+def test_a_stored_policy_from_before_a_setting_existed_takes_its_default():
+    body = DEFAULT.model_dump(mode="json")
+    del body["blocks"]
+    del body["segment"]["topic_drift"]
+    assert load_policy(body) == DEFAULT
+
+
+def test_every_field_is_required_and_of_one_type():
+    def fields(model: type[BaseModel]) -> list[str]:
+        return [name for name, field in model.model_fields.items() if not field.is_required()]
+
+    sections = [field.annotation for field in Policy.model_fields.values()]
+    assert [name for section in (Policy, *sections) for name in fields(section)] == []
+    assert "anyOf" not in str(Policy.model_json_schema())
+
+
+def test_procedures_do_not_decay():
+    assert DEFAULT.retention.tau_days.of(MemoryType.PROCEDURE) == 0.0
+    assert DEFAULT.retention.tau_days.of(MemoryType.FACT) == 30.0
