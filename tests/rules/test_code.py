@@ -41,6 +41,7 @@ def tree_of(path: Path) -> ast.Module:
 
 SOURCES = python_files("app", "workers", "migrations")
 EVERYTHING = SOURCES + python_files("tests", "bench")
+SPEAKING = [path for path in EVERYTHING if not path.name.startswith("test_")]  # tests speak by their names
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[int, str, ast.expr | None]]:
@@ -89,7 +90,7 @@ def test_nothing_else_catches_everything():
     assert {place.split(":")[0] for place in found} == set(CATCH_ALL), "the list is stale"
 
 
-@pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
+@pytest.mark.parametrize("path", SPEAKING, ids=name_of)
 def test_every_module_says_what_it_is_for(path):
     assert path.read_bytes().strip() == b"" or ast.get_docstring(tree_of(path)), "a module docstring of 1-4 lines"
 
@@ -153,7 +154,9 @@ def test_storage_functions_that_touch_user_data_take_a_scope():
             annotations = " ".join(
                 ast.unparse(a.annotation) for a in (*function.args.args, *function.args.kwonlyargs) if a.annotation
             )
-            if place not in UNSCOPED and touches_user_data(function, named) and not SCOPED.search(annotations):
+            if "Connection" not in annotations or place in UNSCOPED:
+                continue  # a builder of conditions reads nothing
+            if touches_user_data(function, named) and not SCOPED.search(annotations):
                 loose.append(place)
     assert not loose, f"whose rows? {loose}"
 

@@ -44,7 +44,7 @@ def sdk(generated) -> SimpleNamespace:
 
 @pytest.fixture
 def client(sdk, service):
-    with sdk.client.AuthenticatedClient(base_url=service.base_url, token=service.key, timeout=30) as client:
+    with sdk.client.AuthenticatedClient(base_url=service.url, token=service.key, timeout=30) as client:
         yield client
 
 

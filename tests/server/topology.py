@@ -19,6 +19,8 @@ from app.embedded.postgres import ADMIN, APP, DATABASE, Postgres
 from app.embedded.valkey import free_port
 from tests.support.stack import temporary_home
 
+STAND_IN = Path(__file__).parents[1] / "support" / "qdrant_server.py"
+
 
 @dataclass(frozen=True)
 class TcpPostgres:
@@ -48,6 +50,19 @@ def tcp_postgres() -> Iterator[TcpPostgres]:
         finally:
             stopping.stop(process, *stopping.POSTGRES)
             server.release()
+
+
+@contextmanager
+def qdrant_server(directory: Path, key: str) -> Iterator[str]:
+    """The stand-in for a Qdrant server, as a process; its URL."""
+    command = [sys.executable, str(STAND_IN), "--port", "0", "--dir", str(directory), "--api-key", key]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().removeprefix("listening on ").strip()
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
 
 
 def environment(**settings: str) -> dict[str, str]:
