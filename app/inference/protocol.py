@@ -1,4 +1,4 @@
-"""The encoder port: texts to unit vectors. Implemented by `onnx`, `torch` and `remote`; used by recall and extraction."""
+"""The encoder port: texts to unit vectors. Implemented by `onnx`, `torch`, `remote`; used by recall and extraction."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,7 +17,8 @@ class Encoder(Protocol):
     @property
     def fingerprint(self) -> str:
         """Model, back end and dimension as `[a-z0-9_-]+`, e.g. `all-minilm-l6-v2_onnx-int8_384`; part of the
-        collection's name, so a change of any of them means a new collection."""
+        collection's name, so a change of any of them means a new collection.
+        """
 
     @property
     def dimension(self) -> int:

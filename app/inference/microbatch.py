@@ -1,0 +1,75 @@
+"""Concurrent single queries share a run of the model, with no thread of its own and no waiting when idle."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]
+EncodeBatch = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+
+
+class _Waiting:
+    """One caller: woken either with its vector, or without one to lead the next batch (or to run alone)."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.vector: Vector | None = None
+        self.leads = False
+        self.wake = threading.Event()
+
+
+class MicroBatcher:
+    """The first caller runs at once; those who come while it runs are one batch, led by the first of them.
+
+    A caller leads at most one batch, so nobody works for others after its own answer is there.
+    """
+
+    def __init__(self, encode: EncodeBatch, *, largest: int = 32) -> None:
+        self._encode = encode
+        self._largest = largest
+        self._lock = threading.Lock()
+        self._busy = False
+        self._queue: deque[_Waiting] = deque()
+
+    def encode(self, text: str) -> Vector:
+        """The vector of `text`."""
+        caller = _Waiting(text)
+        with self._lock:
+            if self._busy:
+                self._queue.append(caller)
+            else:
+                self._busy = caller.leads = True
+        if not caller.leads:
+            caller.wake.wait()
+        if caller.leads:
+            return self._lead(caller)
+        if caller.vector is None:  # the batch failed: whose fault it was shows when each runs alone
+            alone: Vector = self._encode([text])[0]
+            return alone
+        return caller.vector
+
+    def _lead(self, leader: _Waiting) -> Vector:
+        with self._lock:
+            followers = [self._queue.popleft() for _ in range(min(len(self._queue), self._largest - 1))]
+        try:
+            vectors = self._encode([leader.text, *(f.text for f in followers)])
+            for follower, vector in zip(followers, vectors[1:], strict=True):
+                follower.vector = vector
+            own: Vector = vectors[0]
+            return own
+        finally:
+            for follower in followers:
+                follower.wake.set()
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            if not self._queue:
+                self._busy = False
+                return
+            successor = self._queue.popleft()
+            successor.leads = True
+        successor.wake.set()
