@@ -121,7 +121,7 @@ class RemoteEncoder:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 (jitter)
             try:
                 response = self._client.post(self._url, json=body)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 problem = str(error) or type(error).__name__
             else:
                 if response.is_success:
