@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from app.clock import Clock, IdSource, new_id, utc_now
 from app.errors import MnemeError
 from app.index.protocol import IndexUnavailableError, MemoryIndex
-from app.inference.factory import create_encoder
 from app.inference.protocol import Encoder
+from app.inference.select import load_encoder
 from app.queue import HintSender, create_hints
 from app.services.collections import LiveCollection, check_model, ensure_live
 from app.settings import Settings
@@ -88,7 +88,7 @@ def _context(settings: Settings, process: str, *, with_index: bool) -> ProcessCo
     logger = configure_logs(settings.log_level, process)
     metrics = Metrics()
     database = open_database(settings)
-    encoder = create_encoder(settings)
+    encoder = load_encoder(settings)
     check_model(database, encoder)
     index = None
     if with_index:

@@ -28,6 +28,7 @@ from app.http import (
 from app.http.auth import KeyCache
 from app.http.middleware import TopMiddleware
 from app.http.rates import RateLimiter
+from app.ledger.index_runner import IndexRunner
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 
@@ -53,8 +54,16 @@ def create_app(context: ProcessContext) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = context.settings.request_threads
         app.state.waiting = CapacityLimiter(WAITING_THREADS)
-        with draining.watch(app, context.settings.drain_seconds):
-            yield
+        # The in-process index has one writer: a thread here. With a server, the workers write.
+        runner = IndexRunner(context) if context.index is not None and context.settings.qdrant_url is None else None
+        if runner is not None:
+            runner.start()
+        try:
+            with draining.watch(app, context.settings.drain_seconds):
+                yield
+        finally:
+            if runner is not None:
+                await anyio.to_thread.run_sync(runner.stop)
 
     return _assemble(context.settings, context.new_id, context.metrics, context, lifespan)
 

@@ -99,9 +99,9 @@ def model_dir(clean_environment: None) -> Path:
 @pytest.fixture(scope="session")
 def encoder(model_dir: Path):
     """The real encoder, as a serving process runs it."""
-    from app.inference.factory import create_encoder  # noqa: PLC0415
+    from app.inference.select import load_encoder  # noqa: PLC0415
 
-    encoder = create_encoder(Settings(mneme_model_dir=model_dir))
+    encoder = load_encoder(Settings(mneme_model_dir=model_dir))
     yield encoder
     encoder.close()
 

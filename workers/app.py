@@ -16,7 +16,7 @@ from app.ledger import upkeep
 from app.ledger.runner import Runner
 from app.settings import Settings
 from app.storage import schedules
-from app.telemetry.logs import Logger, describe
+from app.telemetry.threads import die_with_threads
 from workers.config import celery_config
 from workers.schedule import beat_service, beat_thread
 from workers.stages import stages_for
@@ -134,14 +134,3 @@ def stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return stopping
-
-
-def die_with_threads(logger: Logger) -> None:
-    """Let an error that nobody caught end the process: a worker with a dead thread looks alive and does nothing."""
-
-    def hook(args: threading.ExceptHookArgs) -> None:
-        thread = args.thread.name if args.thread else "?"
-        logger.critical("thread_died", thread=thread, **(describe(args.exc_value) if args.exc_value else {}))
-        os._exit(70)  # EX_SOFTWARE; the supervisor starts it again
-
-    threading.excepthook = hook

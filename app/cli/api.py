@@ -13,6 +13,7 @@ from app.embedded.gateway import LISTEN_VARIABLE
 from app.embedded.parent import end_with_parent
 from app.main import create_app
 from app.settings import Settings
+from app.telemetry.threads import die_with_threads
 
 DRAIN_SECONDS = 3  # for requests in flight; the supervisor waits one second longer
 
@@ -27,6 +28,7 @@ def api() -> None:
     end_with_parent()
     settings = Settings()
     context = gateway_context(settings)
+    die_with_threads(context.logger)
     inherited = os.environ.get(LISTEN_VARIABLE)
     sockets = [socket.socket(fileno=int(inherited))] if inherited else None
     config = uvicorn.Config(
