@@ -60,6 +60,9 @@ class Collections:
             raise MissingError(f"Not found: Collection `{given}` doesn't exist!")
         return found
 
+    def has(self, given: str) -> bool:
+        return self.aliases.get(given, given) in self.shards
+
     def shard(self, given: str) -> qe.EdgeShard:
         return self.shards[self.name(given)]
 
@@ -158,26 +161,26 @@ def _searched(shard: qe.EdgeShard, searches: list[Json]) -> list[Json]:
 
 Route = Callable[[Collections, str, Json], Any]
 ROUTES: list[tuple[str, str, Route]] = [
-    ("GET", r"/collections", lambda all_, _, __: {"collections": [{"name": name} for name in sorted(all_.shards)]}),
-    ("GET", r"/aliases", lambda all_, _, __: {"aliases": [
-        {"alias_name": alias, "collection_name": name} for alias, name in sorted(all_.aliases.items())
+    ("GET", r"/collections", lambda it, _, __: {"collections": [{"name": name} for name in sorted(it.shards)]}),
+    ("GET", r"/aliases", lambda it, _, __: {"aliases": [
+        {"alias_name": alias, "collection_name": name} for alias, name in sorted(it.aliases.items())
     ]}),
-    ("POST", r"/collections/aliases", lambda all_, _, body: all_.change_aliases(body)),
-    ("GET", r"/collections/([^/]+)", lambda all_, name, _: all_.describe(name)),
-    ("PUT", r"/collections/([^/]+)", lambda all_, name, body: all_.create(name, body)),
-    ("DELETE", r"/collections/([^/]+)", lambda all_, name, _: all_.drop(name)),
-    ("GET", r"/collections/([^/]+)/exists", lambda all_, name, _: {"exists": all_.aliases.get(name, name) in all_.shards}),
+    ("POST", r"/collections/aliases", lambda it, _, body: it.change_aliases(body)),
+    ("GET", r"/collections/([^/]+)", lambda it, name, _: it.describe(name)),
+    ("PUT", r"/collections/([^/]+)", lambda it, name, body: it.create(name, body)),
+    ("DELETE", r"/collections/([^/]+)", lambda it, name, _: it.drop(name)),
+    ("GET", r"/collections/([^/]+)/exists", lambda it, name, _: {"exists": it.has(name)}),
     ("PUT", r"/collections/([^/]+)/index",
-     lambda all_, name, body: _updated(all_.shard(name), translate.payload_index(body))),
-    ("PUT", r"/collections/([^/]+)/points", lambda all_, name, body: _updated(all_.shard(name), translate.points(body))),
+     lambda it, name, body: _updated(it.shard(name), translate.payload_index(body))),
+    ("PUT", r"/collections/([^/]+)/points", lambda it, name, body: _updated(it.shard(name), translate.points(body))),
     ("POST", r"/collections/([^/]+)/points/delete",
-     lambda all_, name, body: _updated(all_.shard(name), translate.deletion(body))),
+     lambda it, name, body: _updated(it.shard(name), translate.deletion(body))),
     ("POST", r"/collections/([^/]+)/points/query/batch",
-     lambda all_, name, body: _searched(all_.shard(name), body["searches"])),
+     lambda it, name, body: _searched(it.shard(name), body["searches"])),
     ("POST", r"/collections/([^/]+)/points/scroll",
-     lambda all_, name, body: _scrolled(all_.shard(name).scroll(translate.page(body)))),
-    ("POST", r"/collections/([^/]+)/points/count", lambda all_, name, body: {
-        "count": all_.shard(name).count(qe.CountRequest(exact=True, filter=translate.conditions(body.get("filter"))))
+     lambda it, name, body: _scrolled(it.shard(name).scroll(translate.page(body)))),
+    ("POST", r"/collections/([^/]+)/points/count", lambda it, name, body: {
+        "count": it.shard(name).count(qe.CountRequest(exact=True, filter=translate.conditions(body.get("filter"))))
     }),
 ]  # fmt: skip
 
@@ -250,7 +253,7 @@ def main() -> None:
     server = serve(given.port, given.dir, given.api_key)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201 - whoever started it waits for it
+    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
     server.serve_forever()
     server.RequestHandlerClass.collections.close()
 

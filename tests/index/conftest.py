@@ -1,0 +1,64 @@
+"""Both adapters behind one fixture; the server adapter talks to the test-support server over HTTP."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from app.index.edge import EdgeIndex
+from app.index.protocol import MemoryIndex
+from app.index.server import ServerIndex
+from tests.support.index_oracle import DIMENSION
+from tests.support.qdrant_server import serve
+
+KEY = "test-key"
+
+
+@contextmanager
+def serving(root, port=0):
+    """The address of a running test-support server."""
+    server = serve(port, root, KEY)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        server.RequestHandlerClass.collections.close()
+
+
+@pytest.fixture
+def edge(tmp_path) -> Iterator[EdgeIndex]:
+    index = EdgeIndex(tmp_path / "edge")
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[ServerIndex]:
+    with serving(tmp_path / "qdrant") as url:
+        index = ServerIndex(url, api_key=KEY)
+        yield index
+        index.close()
+
+
+@pytest.fixture(params=["edge", "server"])
+def index(request) -> MemoryIndex:
+    """A store without collections."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def collection(index) -> str:
+    """An empty collection of `index`."""
+    index.ensure("mneme_test_1", DIMENSION)
+    return "mneme_test_1"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240501)
