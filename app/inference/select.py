@@ -7,7 +7,7 @@ from app.inference.remote import Endpoint, RemoteEncoder
 from app.settings import Settings
 
 
-def create_encoder(settings: Settings) -> Encoder:
+def load_encoder(settings: Settings) -> Encoder:
     """The encoder that `settings` choose, ready to answer; raises EncoderUnavailableError with what to do."""
     if settings.embedding_backend == "remote" or settings.embedding_url is not None:
         return _remote(settings)
