@@ -1,0 +1,68 @@
+"""The blend: raw scores of several signals to one number per candidate. Pure numpy; used by `ranking`.
+
+A z-score blend, because rank fusion of a weak and a strong signal is worse than the strong one alone (FIGURES.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+
+EPSILON = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Raw scores of one candidate; None where it was not among the best of that signal."""
+
+    dense: float | None = None
+    text: float | None = None
+    window: float | None = None
+
+    def better(self, other: "Evidence") -> "Evidence":
+        """The higher score of each signal."""
+        return Evidence(
+            _higher(self.dense, other.dense), _higher(self.text, other.text), _higher(self.window, other.window)
+        )
+
+
+def _higher(one: float | None, other: float | None) -> float | None:
+    known = [value for value in (one, other) if value is not None]
+    return max(known) if known else None
+
+
+def floor(values: Sequence[float], *, limit: int, lexical: bool) -> float:
+    """What a candidate scores at most that is missing from a list. A lexical list shorter than the limit holds every
+    match, so the rest is a true zero; otherwise the last of the list is the bound.
+    """
+    if not values or (lexical and len(values) < limit):
+        return 0.0
+    return min(values)
+
+
+def column(ids: Sequence[UUID], scores: Mapping[UUID, float], missing: float) -> Vector:
+    """One signal over the candidates, in their order."""
+    return np.array([scores.get(id_, missing) for id_ in ids], dtype=np.float64)
+
+
+def standard(values: Vector, known: npt.NDArray[np.bool_] | None = None) -> Vector:
+    """Z-scores; 0 for all when they do not differ. Values that are not `known` count as average."""
+    if not len(values):
+        return values
+    sample = values if known is None else values[known]
+    if not len(sample):
+        return np.zeros_like(values)
+    spread = float(sample.std())
+    if spread < EPSILON:
+        return np.zeros_like(values)
+    z = (values - sample.mean()) / spread
+    return z if known is None else np.where(known, z, 0.0)
+
+
+def squash(total: float) -> float:
+    """A blended score as a number between 0 and 1 that keeps the order; 3, where the tenth usually is, is the middle."""
+    return float(1.0 / (1.0 + np.exp(-(total - 3.0) / 2.0)))

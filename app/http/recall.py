@@ -1,0 +1,207 @@
+"""`POST /v1/recall`: a question in, ranked items and packed context out. The edge of the steps in `services/recall`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import BackgroundTasks
+from starlette.responses import Response
+
+from app.domain.access import KeyScope
+from app.domain.query import Format, Kind, Mode, Narrowing, Order, RecallQuery, Returns
+from app.errors import FieldError, InvalidInputError
+from app.http.deps import Edge, ReadEdge, answer, operation, router
+from app.http.schemas.recall import (
+    ContextMessage,
+    ContextSection,
+    ItemKind,
+    RecallAnswer,
+    RecallContext,
+    RecallInclude,
+    RecallItem,
+    RecallRequest,
+    SourceAnswer,
+)
+from app.index.protocol import IndexUnavailableError
+from app.services import recall, recall_search
+from app.services.recall import MOST_ITEMS, Gathered, Prepared
+from app.services.recall_answer import AnswerItem, RecallResult, compose
+from app.services.recall_search import Hits, Question
+
+MAX_TOKENS = 1_000  # defaults of SPEC 4
+LIMIT = 10
+
+api = router("recall")
+
+
+@api.api_route(
+    "/v1/recall",
+    response_model=RecallAnswer,
+    **operation("recall", KeyScope.RECALL, "POST", body=True, idempotent=False),
+)
+def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Response:
+    """What is remembered for a question: items best first, each with its reasons, and context for a prompt.
+
+    Answers are always fresh: `cache` is accepted and has nothing to switch off.
+    """
+    query = query_of(edge, body)
+    result = run(edge, query)
+    response = answer(answer_of(result))
+    if body.record_usage is not False and result.memory_ids:
+        background.add_task(note_usage, edge, query, result)
+        response.background = background
+    return response
+
+
+def query_of(edge: Edge, body: RecallRequest) -> RecallQuery:
+    """The request with its defaults, inside what the key may see."""
+    scope = edge.caller.user(body.user_id, body.session_id)
+    filters = body.filters
+    kinds = [ItemKind.MEMORY, ItemKind.EVENT] if filters is None or filters.kinds is None else filters.kinds
+    time_range = body.time_range
+    if time_range and time_range.from_ and time_range.to and time_range.from_ >= time_range.to:
+        problem = FieldError("/time_range/to", "must be later than `from`")
+        raise InvalidInputError("The time range is empty.", errors=(problem,))
+    if body.types and ItemKind.MEMORY not in kinds:
+        problem = FieldError("/types", "types are of memories, which filters.kinds leaves out")
+        raise InvalidInputError("No item can match.", errors=(problem,))
+    narrowing = Narrowing(
+        as_of=body.as_of,
+        known_at=body.known_at,
+        session_id=edge.caller.session(filters.session_id if filters else None),
+        agent_id=filters.agent_id if filters else None,
+        occurred_from=time_range.from_ if time_range else None,
+        occurred_to=time_range.to if time_range else None,
+        kinds=frozenset(Kind(kind.value) for kind in kinds),
+        types=frozenset(body.types or ()),
+        include_archived=bool(body.include_archived),
+        latest_only=bool(body.latest_only),
+    )
+    returns = Returns(body.return_.value) if body.return_ else Returns.RANKED
+    return RecallQuery(
+        scope=scope,
+        text=body.query,
+        now=body.as_of or edge.context.clock(),
+        session_id=body.session_id,
+        max_tokens=body.max_tokens or MAX_TOKENS,
+        limit=body.limit or (MOST_ITEMS if returns is Returns.ALL_MATCHES else LIMIT),
+        mode=Mode(body.mode.value) if body.mode else Mode.AUTO,
+        returns=returns,
+        order=Order(body.order.value) if body.order else Order.SCORE,
+        format=Format(body.format.value) if body.format else Format.TEXT,
+        trace=RecallInclude.TRACE in (body.include or ()),
+        narrowing=narrowing,
+    )
+
+
+def run(edge: Edge, query: RecallQuery) -> RecallResult:
+    """All steps, each transaction closed before the encoder or the index is asked."""
+    seconds: dict[str, float] = {}
+    context = edge.context
+    with timed(edge, seconds, "prepare"), edge.read(query.scope) as conn:
+        prepared = recall.prepare(conn, query, model=context.encoder.fingerprint)
+    with timed(edge, seconds, "encode"):
+        question = recall_search.ask(context.encoder, prepared.plan)
+    gathered, hits, degraded = look(edge, query, prepared, question, seconds)
+    if query.mode is Mode.DEEP and not gathered.sufficient and gathered.items:
+        with timed(edge, seconds, "encode_again"):
+            best = recall.text_of(gathered, gathered.items[0])
+            question = recall_search.ask(context.encoder, prepared.plan, feedback=best)
+        gathered, _, again = look(edge, query, prepared, question, seconds, first=hits)
+        degraded = degraded or again
+    with timed(edge, seconds, "compose"):
+        result = compose(query, gathered, degraded=degraded or question.vector is None, seconds=seconds)
+    context.metrics.recalls.labels(str(result.degraded).lower()).inc()
+    return result
+
+
+def look(  # noqa: PLR0913 - each is the outcome of one step
+    edge: Edge,
+    query: RecallQuery,
+    prepared: Prepared,
+    question: Question,
+    seconds: dict[str, float],
+    *,
+    first: Hits | None = None,
+) -> tuple[Gathered, Hits, bool]:
+    """One round of search and truth; PostgreSQL alone, and True, while the index does not answer."""
+    context, candidates = edge.context, prepared.policy.recall.candidates
+    hits: Hits | None = None
+    with timed(edge, seconds, "search"):
+        if context.index is not None:
+            try:
+                hits = recall_search.search(context.index, context.collections.name(), query, question, candidates)
+            except IndexUnavailableError as error:
+                context.collections.forget()
+                context.logger.warning("recall_without_index", error=str(error))
+    degraded = hits is None
+    with timed(edge, seconds, "gather"), edge.read(query.scope) as conn:
+        if hits is None:
+            hits = recall_search.fall_back(conn, query, question, candidates, context.encoder.fingerprint)
+        hits = hits.merged(first) if first is not None else hits
+        gathered = recall.gather(conn, query, prepared, question, hits)
+    return gathered, hits, degraded
+
+
+@contextmanager
+def timed(edge: Edge, seconds: dict[str, float], step: str) -> Iterator[None]:
+    """Note how long a step took, for the trace and the metrics."""
+    started = time.perf_counter()
+    yield
+    spent = time.perf_counter() - started
+    seconds[step] = seconds.get(step, 0.0) + spent
+    edge.context.metrics.recall_seconds.labels(step).observe(spent)
+
+
+def note_usage(edge: Edge, query: RecallQuery, result: RecallResult) -> None:
+    """After the answer: what was served was used, all in one statement."""
+    with edge.context.db.transaction(query.scope) as conn:
+        recall.record_usage(conn, query.scope, result.memory_ids, edge.context.clock())
+
+
+def answer_of(result: RecallResult) -> RecallAnswer:
+    """The result as the contract shows it."""
+    packed = result.context
+    return RecallAnswer(
+        items=[item_of(item) for item in result.items],
+        context=RecallContext(
+            text=packed.text,
+            tokens=packed.tokens,
+            max_tokens=result.max_tokens,
+            sections=[ContextSection(name=s.name, tokens=s.tokens, ids=s.ids) for s in packed.sections],
+            messages=None
+            if packed.messages is None
+            else [ContextMessage(role=role, content=content) for role, content in packed.messages],
+        ),
+        sufficient=result.sufficient,
+        degraded=result.degraded,
+        pending_not_ranked=result.pending_not_ranked,
+        trace=result.trace,
+    )
+
+
+def item_of(item: AnswerItem) -> RecallItem:
+    """One item."""
+    return RecallItem(
+        kind=ItemKind(item.kind.value),
+        id=item.id,
+        type=item.type,
+        text=item.text,
+        score=item.score,
+        scores=item.scores,
+        occurred_at=item.occurred_at,
+        event_time=item.event_time,
+        valid_from=item.valid_from,
+        valid_to=item.valid_to,
+        status=item.status,
+        pending=item.pending,
+        sources=[
+            SourceAnswer(
+                event_id=source.event_id,
+                client_id=source.client_id,
+                session_id=source.session_id,
+                occurred_at=source.occurred_at,
+            )
+            for source in item.sources
+        ],
+    )

@@ -1,0 +1,180 @@
+"""A recall in steps, so that no transaction is open while the encoder or the index is asked:
+
+prepare (tx) -> recall_search.ask -> recall_search.search, or fall_back (tx) -> gather (tx) -> recall_answer.compose ->
+record_usage (tx)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.event import Event
+from app.domain.lexical import query_vector
+from app.domain.pending import PendingScore, rank_pending
+from app.domain.policy import Policy
+from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
+from app.domain.ranking import Candidates, Item, Weights, rank
+from app.domain.scope import UserScope
+from app.domain.sufficiency import BEST, Support, is_sufficient
+from app.services.recall_pending import PendingTurns, document
+from app.services.recall_search import Hits, Question
+from app.storage import recall, recall_memories
+from app.storage.db import Connection
+from app.storage.recall import AboutUser, BlockRow
+from app.storage.recall_memories import FoundMemory
+
+# Limits on work, not on quality.
+MOST_ITEMS = 100  # of `all_matches` without a limit, and candidates that a trace lists
+LONGEST_HISTORY = 2_000  # turns; a longer one is never given whole
+
+MATCH_DENSE = 0.4  # `all_matches` shows what shares a word with the question, or is at least this near
+LEAST_LINE = 12  # tokens of the shortest dated line: more turns than max_tokens / 12 cannot fit
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is known before the search."""
+
+    about: AboutUser
+    plan: QueryPlan
+    pending: PendingTurns
+
+    @property
+    def policy(self) -> Policy:
+        return self.about.policy
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything that the answer is made of, as PostgreSQL has it. `ranked` is longer than `items` for a trace."""
+
+    prepared: Prepared
+    ranked: Sequence[Item]
+    items: Sequence[Item]
+    turns: Mapping[UUID, Event]
+    memories: Mapping[UUID, FoundMemory]
+    neighbours: Mapping[UUID, Sequence[Event]]
+    tail: Sequence[Event]
+    blocks: Sequence[BlockRow]
+    history: Sequence[Event] | None
+    sufficient: bool
+
+
+def prepare(conn: Connection, query: RecallQuery, *, model: str) -> Prepared:
+    """Read the policy, who speaks, and what is pending. Before the search, so that a turn that becomes searchable in
+    between is seen twice rather than not at all.
+    """
+    about = recall.about_user(conn, query.scope)
+    rows: list[recall.PendingRow] = []
+    total = 0
+    if Kind.EVENT in query.narrowing.searched:
+        limit = about.policy.recall.pending_ranked
+        rows, total = recall.pending(conn, query.scope, query.narrowing, model=model, limit=limit)
+    return Prepared(about, understand(query.text, about.speakers, query.now), PendingTurns.of(rows, total))
+
+
+def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits) -> Gathered:
+    """Check the hits against the rows, rank them, and read what the context needs."""
+    scope, narrowing, policy = query.scope, query.narrowing, prepared.policy
+    memories = recall_memories.memories(conn, scope, narrowing, query.now, list(hits.memories))
+    wanted = dict.fromkeys(hits.turns)
+    if Kind.EVENT in narrowing.searched:
+        wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
+    turns = recall.turns(conn, scope, narrowing, [id_ for id_ in wanted if id_ not in prepared.pending.events])
+    candidates = _candidates(prepared, question, hits, turns, memories)
+    weights = Weights(policy.recall, policy.retention.tau_days, policy.retention.enabled)
+    wide = query.trace or query.returns is Returns.ALL_MATCHES
+    ranked = rank(prepared.plan, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
+    items = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)][: query.limit]
+    near = [turn for item in items for turn in item.turn_ids[:1] if turn in candidates.turns]
+    tail_size = policy.recall.tail_events
+    return Gathered(
+        prepared=prepared,
+        ranked=ranked,
+        items=items,
+        turns=candidates.turns,
+        memories=memories,
+        neighbours=recall.neighbours(conn, scope, narrowing, near if query.mode is not Mode.FAST else []),
+        tail=recall.tail(conn, scope, narrowing, query.session_id, limit=tail_size) if query.session_id else [],
+        blocks=_blocks(conn, query),
+        history=_history(conn, query, prepared),
+        sufficient=is_sufficient(_support(items, candidates, question)),
+    )
+
+
+def text_of(gathered: Gathered, item: Item) -> str:
+    """What an item says."""
+    return gathered.memories[item.id].memory.text if item.kind is Kind.MEMORY else gathered.turns[item.id].content
+
+
+def record_usage(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], at: datetime) -> None:
+    """Note after the answer which memories were served."""
+    if memory_ids:
+        recall.record_usage(conn, scope, memory_ids, at)
+
+
+def _candidates(
+    prepared: Prepared,
+    question: Question,
+    hits: Hits,
+    turns: Mapping[UUID, Event],
+    memories: Mapping[UUID, FoundMemory],
+) -> Candidates:
+    """Turns from the index and pending ones, and memories, with their evidence."""
+    evidence = {**hits.turns, **hits.memories}
+    known = dict(turns)
+    scores: dict[UUID, PendingScore] = {}
+    pending = prepared.pending
+    if pending.events:
+        matched = [document(turns[id_].content) for id_, found in hits.turns.items() if found.text and id_ in turns]
+        scores = rank_pending(question.words, pending.turns, matched, prepared.about.events)
+        near = pending.evidence(question)
+        chosen = pending.choose(scores, near, hits)
+        known |= {id_: pending.events[id_] for id_ in chosen}
+        scores = {id_: scores[id_] for id_ in chosen}
+        for id_ in chosen:
+            if id_ in near:
+                evidence[id_] = near[id_].better(evidence[id_]) if id_ in evidence else near[id_]
+    return Candidates(
+        turns=known,
+        memories={id_: found.memory for id_, found in memories.items()},
+        evidence=evidence,
+        pending=scores,
+        entities={id_: found.entities for id_, found in memories.items()},
+        limit=hits.limit,
+    )
+
+
+def _matches(item: Item) -> bool:
+    return item.scores["sparse"] > 0 or item.scores["dense"] >= MATCH_DENSE
+
+
+def _support(items: Sequence[Item], candidates: Candidates, question: Question) -> list[Support]:
+    """What the best items offer for the question."""
+    words = set(question.words.indices.tolist())
+    supports = []
+    for item in items[:BEST]:
+        evidence = candidates.evidence.get(item.id)
+        memory = candidates.memories.get(item.id)
+        text = memory.text if memory else candidates.turns[item.id].content
+        shared = words & set(query_vector(text).indices.tolist())
+        dense = evidence.dense if evidence else None
+        supports.append(Support(dense, len(shared) / len(words) if words else 0.0))
+    return supports
+
+
+def _blocks(conn: Connection, query: RecallQuery) -> list[BlockRow]:
+    """Profile and summary are of the present and of all sessions: another view leaves them out."""
+    narrowing = query.narrowing
+    if narrowing.as_of is not None or narrowing.known_at is not None or narrowing.session_id is not None:
+        return []
+    return recall.blocks(conn, query.scope, query.session_id)
+
+
+def _history(conn: Connection, query: RecallQuery, prepared: Prepared) -> list[Event] | None:
+    """Every turn, where it may be that all of them fit the budget; None otherwise."""
+    most = min(LONGEST_HISTORY, query.max_tokens // LEAST_LINE)
+    if query.mode is not Mode.AUTO or Kind.EVENT not in query.narrowing.searched or prepared.about.events > most:
+        return None
+    return recall.history(conn, query.scope, query.narrowing, limit=most)

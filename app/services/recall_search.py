@@ -1,0 +1,151 @@
+"""The search of a recall: the question encoded once, asked of the index for turns and for memories, or of PostgreSQL's
+vectors while the index is down. No transaction is open but in `fall_back`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.fusion import Evidence
+from app.domain.lexical import query_vector
+from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery
+from app.domain.sparse import SparseVector
+from app.index.protocol import IndexFilter, IndexHit, IndexQuery, MemoryIndex, PointKind
+from app.index.scan import ScanRow, scan
+from app.inference.protocol import Encoder, EncoderUnavailableError
+from app.services.recall_evidence import evidence_of
+from app.storage import recall_memories
+from app.storage.db import Connection
+
+SCANNED_ROWS = 5_000  # of each kind; 4 MB of vectors and about 15 ms of numpy
+DEEP_FACTOR = 2  # how many more candidates mode `deep` looks at
+MEMORY_SHARE = 0.5  # memories are denser than turns: half as many candidates hold as much
+FEEDBACK_CHARACTERS = 200  # of the best item, added to the question in a second round
+
+POINT_OF = {Kind.EVENT: PointKind.EVENT, Kind.MEMORY: PointKind.MEMORY}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for. `vector` is None while the encoder cannot answer: words alone are searched then."""
+
+    vector: npt.NDArray[np.float32] | None
+    words: SparseVector
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Evidence by candidate, for turns and memories apart; `limit` is how long a list may be."""
+
+    turns: Mapping[UUID, Evidence]
+    memories: Mapping[UUID, Evidence]
+    limit: int
+
+    def merged(self, other: "Hits") -> "Hits":
+        """Both, with the better score of each signal."""
+        return Hits(
+            _merge(self.turns, other.turns), _merge(self.memories, other.memories), max(self.limit, other.limit)
+        )
+
+
+def ask(encoder: Encoder, plan: QueryPlan, feedback: str = "") -> Question:
+    """The question for every signal; `feedback` is text of the best item of a first round."""
+    text = f"{plan.dense} {feedback[:FEEDBACK_CHARACTERS]}" if feedback else plan.dense
+    try:
+        vector = encoder.encode_query(text)
+    except EncoderUnavailableError:
+        vector = None
+    return Question(vector, query_vector(plan.lexical))
+
+
+def search(index: MemoryIndex, collection: str, query: RecallQuery, question: Question, candidates: int) -> Hits:
+    """Candidates from the index; raises IndexUnavailableError."""
+    limit = _limit(query, candidates)
+    found: dict[Kind, list[IndexHit]] = {Kind.EVENT: [], Kind.MEMORY: []}
+    for kind in query.narrowing.searched:
+        found[kind] = index.search(collection, _index_query(query, question, kind, limit))
+    return Hits(evidence_of(found[Kind.EVENT]), evidence_of(found[Kind.MEMORY]), limit)
+
+
+def fall_back(conn: Connection, query: RecallQuery, question: Question, candidates: int, model: str) -> Hits:
+    """The same from PostgreSQL's vectors, exact over the newest rows."""
+    limit = _limit(query, candidates)
+    found: dict[Kind, list[IndexHit]] = {Kind.EVENT: [], Kind.MEMORY: []}
+    for kind in query.narrowing.searched:
+        rows = recall_memories.vectors(
+            conn, query.scope, query.narrowing, query.now, kind, model=model, limit=SCANNED_ROWS
+        )
+        points = [
+            ScanRow(row.id, POINT_OF[kind], row.version, row.dense, _sparse(row.sparse), _sparse(row.sparse_window))
+            for row in rows
+        ]
+        found[kind] = scan(_index_query(query, question, kind, limit), points)
+    return Hits(evidence_of(found[Kind.EVENT]), evidence_of(found[Kind.MEMORY]), limit)
+
+
+def _limit(query: RecallQuery, candidates: int) -> int:
+    return candidates * (DEEP_FACTOR if query.mode is Mode.DEEP else 1)
+
+
+def _index_query(query: RecallQuery, question: Question, kind: Kind, limit: int) -> IndexQuery:
+    memories = kind is Kind.MEMORY
+    return IndexQuery(
+        scope=query.scope,
+        dense=question.vector,
+        text=question.words if len(question.words.indices) else None,
+        window=question.words if len(question.words.indices) and not memories else None,
+        filter=_memory_filter(query.narrowing) if memories else _turn_filter(query.narrowing),
+        limit=max(1, int(limit * MEMORY_SHARE)) if memories else limit,
+    )
+
+
+def _turn_filter(narrowing: Narrowing) -> IndexFilter:
+    return IndexFilter(
+        kinds=frozenset({PointKind.EVENT}),
+        session_ids=_one(narrowing.session_id),
+        agent_ids=_one(narrowing.agent_id),
+        occurred_from=narrowing.occurred_from,
+        occurred_to=_until(narrowing),
+    )
+
+
+def _memory_filter(narrowing: Narrowing) -> IndexFilter:
+    """What PostgreSQL would keep, as far as the newest version of a point can tell; it has the last word anyway."""
+    now_only = narrowing.as_of is None and narrowing.known_at is None
+    statuses = {"active", "archived"} if narrowing.include_archived else {"active"}
+    return IndexFilter(
+        kinds=frozenset({PointKind.MEMORY}),
+        session_ids=frozenset(),  # a memory may rest on turns of several sessions
+        agent_ids=_one(narrowing.agent_id),
+        types=frozenset(type_.value for type_ in narrowing.types) if narrowing.known_at is None else frozenset(),
+        statuses=frozenset(statuses) if now_only else frozenset(),
+        occurred_from=narrowing.occurred_from,
+        occurred_to=_until(narrowing),
+        live_at=narrowing.as_of if narrowing.known_at is None else None,
+    )
+
+
+def _until(narrowing: Narrowing) -> datetime | None:
+    """The earlier of the end of the range and the caller's now, which itself is included."""
+    as_of = narrowing.as_of + timedelta(microseconds=1) if narrowing.as_of else None
+    known = [moment for moment in (as_of, narrowing.occurred_to) if moment is not None]
+    return min(known) if known else None
+
+
+def _one(value: str | None) -> frozenset[str]:
+    return frozenset() if value is None else frozenset({value})
+
+
+def _sparse(raw: bytes | None) -> SparseVector | None:
+    return SparseVector.from_bytes(raw) if raw is not None else None
+
+
+def _merge(one: Mapping[UUID, Evidence], other: Mapping[UUID, Evidence]) -> dict[UUID, Evidence]:
+    merged = dict(one)
+    for id_, evidence in other.items():
+        merged[id_] = merged[id_].better(evidence) if id_ in merged else evidence
+    return merged

@@ -1,0 +1,188 @@
+"""The reads of a recall: few round trips, all under row-level security, and the last word over what the index says.
+
+`narrow` turns a Narrowing into SQL conditions; every statement here goes through it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.domain.event import Event
+from app.domain.policy import DEFAULT, Policy, load_policy
+from app.domain.query import Narrowing
+from app.domain.scope import UserScope
+from app.storage.db import Connection, Row
+from app.storage.events import COLUMNS, to_event
+
+ABOUT_USER = """
+SELECT (SELECT body FROM policies WHERE project_id = %(project)s) AS policy,
+       (SELECT coalesce(sum(events), 0)::bigint FROM sessions
+        WHERE project_id = %(project)s AND user_id = %(user)s) AS events,
+       ARRAY(SELECT DISTINCT name FROM speakers WHERE project_id = %(project)s AND user_id = %(user)s) AS speakers
+"""
+
+# A turn that only supports statements that no longer hold; for `latest_only`.
+OUTDATED = """
+EXISTS (SELECT 1 FROM memory_sources s JOIN memories m ON m.id = s.memory_id WHERE s.event_id = e.id
+        AND m.status IN ('superseded', 'invalidated', 'merged')
+        AND (%(as_of)s::timestamptz IS NULL OR m.live_until <= %(as_of)s))
+AND NOT EXISTS (SELECT 1 FROM memory_sources s JOIN memories m ON m.id = s.memory_id WHERE s.event_id = e.id
+                AND (m.status = 'active' OR m.live_until > %(as_of)s))
+"""
+
+NEIGHBOURS = """
+SELECT n.*, h.id AS of FROM unnest(%(ids)s::uuid[]) AS h (id) JOIN events c ON c.id = h.id
+CROSS JOIN LATERAL (
+    (SELECT {columns} FROM events e
+     WHERE e.project_id = c.project_id AND e.user_id = c.user_id AND e.session_id = c.session_id
+       AND (e.occurred_at, e.seq) < (c.occurred_at, c.seq) AND {where} ORDER BY e.occurred_at DESC, e.seq DESC LIMIT 1)
+    UNION ALL
+    (SELECT {columns} FROM events e
+     WHERE e.project_id = c.project_id AND e.user_id = c.user_id AND e.session_id = c.session_id
+       AND (e.occurred_at, e.seq) > (c.occurred_at, c.seq) AND {where} ORDER BY e.occurred_at, e.seq LIMIT 1)) n
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AboutUser:
+    """What a recall needs to know before it searches. `events` counts all turns of the user."""
+
+    policy: Policy
+    events: int
+    speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """A turn that the pipeline has not finished with, and its vectors as far as they exist."""
+
+    event: Event
+    dense: bytes | None
+    sparse: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    kind: str
+    text: str
+
+
+def about_user(conn: Connection, scope: UserScope) -> AboutUser:
+    """Policy, size and speakers in one round trip."""
+    row = conn.execute(ABOUT_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
+    policy = load_policy(row["policy"]) if row.get("policy") else DEFAULT
+    return AboutUser(policy, int(row.get("events") or 0), tuple(row.get("speakers") or ()))
+
+
+def narrow(narrowing: Narrowing, *, point_of_view_only: bool = False) -> tuple[str, dict[str, Any]]:
+    """Conditions over events `e`. The point of view alone (as_of, known_at) holds for tails and neighbours."""
+    conditions: dict[str, object] = {
+        "e.occurred_at <= %(as_of)s": narrowing.as_of,
+        "e.created_at <= %(known_at)s": narrowing.known_at,
+    }
+    if not point_of_view_only:
+        conditions |= {
+            "e.session_id = %(session)s": narrowing.session_id,
+            "e.agent_id = %(agent)s": narrowing.agent_id,
+            "e.occurred_at >= %(from)s": narrowing.occurred_from,
+            "e.occurred_at < %(to)s": narrowing.occurred_to,
+            f"NOT ({OUTDATED})": narrowing.latest_only or None,
+        }
+    values = {
+        "as_of": narrowing.as_of,
+        "known_at": narrowing.known_at,
+        "session": narrowing.session_id,
+        "agent": narrowing.agent_id,
+        "from": narrowing.occurred_from,
+        "to": narrowing.occurred_to,
+    }
+    return " AND ".join(["true", *(sql for sql, value in conditions.items() if value is not None)]), values
+
+
+def pending(
+    conn: Connection, scope: UserScope, narrowing: Narrowing, *, model: str, limit: int
+) -> tuple[list[PendingRow], int]:
+    """The newest pending or failed turns with their vectors, and how many there are in all."""
+    where, values = narrow(narrowing)
+    scoped = "e.project_id = %(project)s AND e.user_id = %(user)s"
+    open_ = f"FROM events e WHERE {scoped} AND e.state <> 'processed' AND {where}"
+    values |= {"project": scope.project_id, "user": scope.user_id, "model": model, "limit": limit}
+    rows = conn.execute(
+        f"SELECT p.*, v.dense, v.sparse FROM (SELECT {COLUMNS} {open_} ORDER BY e.seq DESC LIMIT %(limit)s) p"
+        " LEFT JOIN vectors v ON v.target_id = p.id AND v.model = %(model)s ORDER BY p.seq",
+        values,
+    ).fetchall()
+    total = len(rows)
+    if total == limit:
+        counted = conn.execute(f"SELECT count(*) AS n {open_}", values).fetchone()
+        total = counted["n"] if counted else total
+    return [PendingRow(to_event(row), row["dense"], row["sparse"]) for row in rows], total
+
+
+def turns(conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Sequence[UUID]) -> dict[UUID, Event]:
+    """Those of the turns that exist and satisfy the narrowing, in the order of `ids`."""
+    if not ids:
+        return {}
+    where, values = narrow(narrowing)
+    rows = _events(conn, scope, f"e.id = ANY (%(ids)s) AND {where}", values | {"ids": list(ids)})
+    found = {event.id: event for event in rows}
+    return {id_: found[id_] for id_ in ids if id_ in found}
+
+
+def history(conn: Connection, scope: UserScope, narrowing: Narrowing, *, limit: int) -> list[Event]:
+    """All turns in the order in which they were said, up to `limit`."""
+    where, values = narrow(narrowing)
+    return _events(conn, scope, f"{where} ORDER BY e.occurred_at, e.seq LIMIT %(limit)s", values | {"limit": limit})
+
+
+def tail(conn: Connection, scope: UserScope, narrowing: Narrowing, session_id: str, *, limit: int) -> list[Event]:
+    """The last turns of a session, in the order in which they were said."""
+    where, values = narrow(narrowing, point_of_view_only=True)
+    condition = f"{where} AND e.session_id = %(tail)s ORDER BY e.occurred_at DESC, e.seq DESC LIMIT %(limit)s"
+    return _events(conn, scope, condition, values | {"tail": session_id, "limit": limit})[::-1]
+
+
+def neighbours(
+    conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Sequence[UUID]
+) -> dict[UUID, list[Event]]:
+    """For each turn the one before and the one after it in its session."""
+    found: dict[UUID, list[Event]] = {}
+    if not ids:
+        return found
+    where, values = narrow(narrowing, point_of_view_only=True)
+    columns = ", ".join(f"e.{column.strip()}" for column in COLUMNS.split(","))
+    scoped = f"{where} AND e.project_id = %(project)s AND e.user_id = %(user)s"
+    values |= {"ids": list(ids), "project": scope.project_id, "user": scope.user_id}
+    for row in conn.execute(NEIGHBOURS.format(columns=columns, where=scoped), values).fetchall():
+        found.setdefault(row["of"], []).append(to_event(row))
+    return found
+
+
+def blocks(conn: Connection, scope: UserScope, session_id: str | None) -> list[BlockRow]:
+    """Profile of the user and summary of the session, if there are any."""
+    rows = conn.execute(
+        "SELECT kind, text FROM blocks WHERE project_id = %s AND user_id = %s AND text <> ''"
+        " AND ((session_id = '' AND kind = 'profile') OR (session_id = %s AND session_id <> '' AND kind = 'summary'))"
+        " ORDER BY kind",
+        (scope.project_id, scope.user_id, session_id or ""),
+    ).fetchall()
+    return [BlockRow(row["kind"], row["text"]) for row in rows]
+
+
+def record_usage(conn: Connection, scope: UserScope, ids: Sequence[UUID], at: datetime) -> None:
+    """Note that these memories were served; their versions stay, so nothing is indexed again."""
+    conn.execute(
+        "UPDATE memories SET use_count = use_count + 0.5, last_used_at = greatest(last_used_at, %s)"
+        " WHERE project_id = %s AND user_id = %s AND id = ANY (%s)",
+        (at, scope.project_id, scope.user_id, list(ids)),
+    )
+
+
+def _events(conn: Connection, scope: UserScope, condition: str, values: dict[str, Any]) -> list[Event]:
+    rows: list[Row] = conn.execute(
+        f"SELECT {COLUMNS} FROM events e WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND {condition}",
+        values | {"project": scope.project_id, "user": scope.user_id},
+    ).fetchall()
+    return [to_event(row) for row in rows]

@@ -1,0 +1,145 @@
+"""Memories for a recall: the rows that may be shown from a point of view, with their sources; and stored vectors for
+the search that needs no index.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from app.domain.memory import Memory, MemoryStatus, Source
+from app.domain.query import Kind, Narrowing
+from app.domain.scope import UserScope
+from app.storage import recall
+from app.storage.db import Connection, Row
+from app.storage.memories import to_memory
+
+# What the service knew at `known_at`: the version recorded then, under the row's own identity.
+KNOWN_THEN = """
+(SELECT m.id, m.project_id, m.user_id, m.session_id, m.agent_id, v.type, v.text, v.subject, v.attribute, v.value,
+        v.status, v.frozen, v.event_time, v.event_time_precision, v.valid_from, v.valid_from_precision,
+        v.valid_to, v.valid_to_precision, m.occurred_at, m.utc_offset, v.live_from, v.live_until, v.importance, v.confidence, m.stability, m.use_count,
+        m.last_used_at, m.expires_at, v.version, m.superseded_by, v.metadata, m.created_at, v.recorded_at AS updated_at
+ FROM memories m JOIN memory_versions v ON v.memory_id = m.id
+ WHERE m.status <> 'erased' AND v.recorded_at <= %(known_at)s
+   AND (v.recorded_until IS NULL OR v.recorded_until > %(known_at)s))
+"""
+
+SELECT = """
+SELECT m.*,
+       (SELECT coalesce(json_agg(json_build_array(e.id, e.client_id, e.session_id,
+                                                  extract(epoch FROM e.occurred_at), e.utc_offset)
+                                 ORDER BY e.occurred_at, e.seq), '[]')
+        FROM memory_sources s JOIN events e ON e.id = s.event_id WHERE s.memory_id = m.id AND {visible}) AS sources,
+       ARRAY(SELECT n.normalised FROM memory_entities o JOIN entities n ON n.id = o.entity_id
+             WHERE o.memory_id = m.id) AS entities
+FROM {relation} m WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND {condition}
+"""
+
+VECTORS = """
+SELECT t.id, t.version, v.dense, v.sparse, v.sparse_window
+FROM {relation} t JOIN vectors v ON v.target_id = t.id AND v.model = %(model)s
+WHERE v.project_id = %(project)s AND v.user_id = %(user)s ORDER BY t.occurred_at DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMemory:
+    """A memory that may be shown, and the normalised names of its entities."""
+
+    memory: Memory
+    entities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """The stored vectors of one row: float16 dense, and sparse as `SparseVector.to_bytes`."""
+
+    id: UUID
+    version: int
+    dense: bytes
+    sparse: bytes | None
+    sparse_window: bytes | None
+
+
+def memories(
+    conn: Connection, scope: UserScope, narrowing: Narrowing, now: datetime, ids: Sequence[UUID]
+) -> dict[UUID, FoundMemory]:
+    """Those of the memories that hold from this point of view, in the order of `ids`."""
+    if not ids:
+        return {}
+    condition, values = holds(narrowing, now)
+    visible, _ = recall.narrow(narrowing, point_of_view_only=True)
+    if narrowing.session_id is not None:
+        visible += " AND e.session_id = %(session)s"
+    sql = SELECT.format(
+        visible=visible, relation=_relation(narrowing), condition=f"m.id = ANY (%(ids)s) AND {condition}"
+    )
+    rows = conn.execute(sql, values | {"ids": list(ids), "project": scope.project_id, "user": scope.user_id}).fetchall()
+    found = {row["id"]: _found(row, narrowing) for row in rows}
+    return {id_: found[id_] for id_ in ids if id_ in found}
+
+
+def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
+    """Conditions over memories `m`: the current belief now, or the one that was current at `as_of`."""
+    _, values = recall.narrow(narrowing)
+    conditions = ["(m.expires_at IS NULL OR m.expires_at > %(at)s)"]
+    if narrowing.as_of is None:
+        conditions.append("m.status = ANY (%(statuses)s)")
+    else:
+        conditions += [
+            "m.status NOT IN ('quarantined', 'erased') AND (m.status = ANY (%(statuses)s) OR m.live_until IS NOT NULL)",
+            "(m.status <> 'archived' OR %(archived)s)",
+            "m.live_from <= %(as_of)s AND (m.live_until IS NULL OR m.live_until > %(as_of)s)",
+        ]
+    optional = {
+        "m.type = ANY (%(types)s)": narrowing.types or None,
+        "m.agent_id = %(agent)s": narrowing.agent_id,
+        "m.occurred_at >= %(from)s": narrowing.occurred_from,
+        "m.occurred_at < %(to)s": narrowing.occurred_to,
+        "(m.session_id = %(session)s OR EXISTS (SELECT 1 FROM memory_sources s JOIN events e ON e.id = s.event_id"
+        " WHERE s.memory_id = m.id AND e.session_id = %(session)s))": narrowing.session_id,
+    }
+    conditions += [sql for sql, value in optional.items() if value is not None]
+    values |= {
+        "at": narrowing.as_of or now,
+        "archived": narrowing.include_archived,
+        "statuses": ["active", "archived"] if narrowing.include_archived else ["active"],
+        "types": [type_.value for type_ in narrowing.types],
+    }
+    return " AND ".join(conditions), values
+
+
+def vectors(  # noqa: PLR0913 - whose, from which view, of which model
+    conn: Connection, scope: UserScope, narrowing: Narrowing, now: datetime, kind: Kind, *, model: str, limit: int
+) -> list[VectorRow]:
+    """Vectors of the newest rows of one kind that satisfy the narrowing."""
+    if kind is Kind.EVENT:
+        where, values = recall.narrow(narrowing)
+        table, alias = "events", "e"
+    else:
+        where, values = holds(narrowing, now)
+        table, alias = _relation(narrowing), "m"
+    scoped = f"{alias}.project_id = %(project)s AND {alias}.user_id = %(user)s"
+    columns = f"{alias}.id, {alias}.version, {alias}.occurred_at"
+    relation = f"(SELECT {columns} FROM {table} {alias} WHERE {scoped} AND {where})"
+    values |= {"project": scope.project_id, "user": scope.user_id, "model": model, "limit": limit}
+    return [VectorRow(**row) for row in conn.execute(VECTORS.format(relation=relation), values).fetchall()]
+
+
+def _relation(narrowing: Narrowing) -> str:
+    return "memories" if narrowing.known_at is None else KNOWN_THEN
+
+
+def _found(row: Row, narrowing: Narrowing) -> FoundMemory:
+    memory = to_memory(row, [_source(entry) for entry in row["sources"]])
+    if narrowing.as_of is not None and memory.status is not MemoryStatus.ARCHIVED:
+        memory = replace(memory, status=MemoryStatus.ACTIVE)  # what was replaced later was the belief then
+    return FoundMemory(memory, frozenset(row["entities"]))
+
+
+def _source(entry: list[Any]) -> Source:
+    event_id, client_id, session_id, epoch, offset = entry
+    at = datetime.fromtimestamp(float(epoch), timezone(timedelta(seconds=offset)))
+    return Source(UUID(event_id), client_id, session_id, at)
