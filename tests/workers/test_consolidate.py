@@ -1,0 +1,312 @@
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from app.clock import new_id, utc_now
+from app.context import ProcessContext
+from app.domain.decide import decide
+from app.domain.event import NewEvent, Role
+from app.domain.policy import DEFAULT
+from app.domain.scope import UserScope
+from app.domain.work import WorkKind
+from app.errors import LeaseLostError
+from app.queue import NoHints
+from app.services.collections import LiveCollection
+from app.settings import Settings
+from app.storage import candidates as candidate_store
+from app.storage import changes, event_stages, events, memories, memory_edits, segments, work
+from app.storage.events import EventInsert
+from app.storage.memories import MemoryQuery
+from app.storage.segments import Segment
+from app.telemetry.logs import configure_logs
+from app.telemetry.metrics import Metrics
+from tests.support.candidates import START, of, said, stored
+from workers.consolidate.apply import decide_all
+from workers.consolidate.stage import BATCH, run
+
+
+class FourDimensions:
+    """An encoder whose vectors mean nothing: consolidation never looks at them."""
+
+    fingerprint = "test"
+    dimension = 4
+
+    def encode(self, texts):
+        return np.ones((len(texts), 4), dtype=np.float32) / 2
+
+    def encode_query(self, text):
+        return self.encode([text])[0]
+
+    def close(self):
+        """Nothing is held."""
+
+
+@pytest.fixture
+def context(database) -> ProcessContext:
+    return ProcessContext(
+        settings=Settings(),
+        db=database,
+        encoder=FourDimensions(),
+        index=None,
+        collections=LiveCollection(database),
+        clock=utc_now,
+        new_id=new_id,
+        hints=NoHints(),
+        logger=configure_logs("error", "test"),
+        metrics=Metrics(),
+    )
+
+
+@pytest.fixture
+def user(project) -> UserScope:
+    return UserScope(project.project_id, "u1")
+
+
+def speak(database, user, texts, *, day=0) -> list[UUID]:
+    """Store turns of the user; returns their ids."""
+    rows = [
+        EventInsert(
+            new_id(),
+            NewEvent(user.user_id, "s1", Role.USER, text, START + timedelta(days=day, seconds=i)),
+            uuid4().bytes,
+        )
+        for i, text in enumerate(texts)
+    ]
+    with database.transaction(user.project) as conn:
+        return [result.id for result in events.insert_events(conn, user.project, rows)]
+
+
+def propose(database, user, found, *, extractor="test-1") -> None:
+    """Store candidates as the extract stage does, and note the work."""
+    event_ids = list(dict.fromkeys(event for c in found for event in c.event_ids))
+    at = min(c.occurred_at for c in found)
+    with database.transaction(user) as conn:
+        segment = Segment(new_id(), "s1", tuple(event_ids), extractor, "t", (), (), at, at)
+        segment_id = segments.insert(conn, user, segment)
+        rows = [replace(stored(c, i), id=new_id(), segment_id=segment_id) for i, c in enumerate(found)]
+        candidate_store.insert(conn, user, "s1", rows)
+        event_stages.mark_extracted(
+            conn,
+            user,
+            [event_stages.Extracted(i, segment_id, has_candidates=True, skip_reason=None) for i in event_ids],
+        )
+        work.enqueue(conn, user, WorkKind.CONSOLIDATE)
+
+
+def consolidate(context, user) -> int:
+    """Run the user's work until none is left; returns how many units ran."""
+    for count in range(50):
+        item = claim(context, user)
+        if item is None:
+            return count
+        run(context, item)
+    raise AssertionError("consolidation never ends")
+
+
+def claim(context, user):
+    """The user's unit of work, leased."""
+    with context.db.transaction(None) as conn:
+        items = work.claim(conn, [WorkKind.CONSOLIDATE], 100, 60)
+    mine = [item for item in items if item.project_id == user.project_id]
+    assert len(mine) <= 1
+    return mine[0] if mine else None
+
+
+def listed(database, user, **query):
+    with database.transaction(user) as conn:
+        return memories.page(conn, user, MemoryQuery(limit=1000, **query))
+
+
+def active(database, user) -> set[str]:
+    return {m.text for m in listed(database, user) if m.status == "active"}
+
+
+def test_a_candidate_becomes_a_memory_with_everything_that_belongs_to_it(context, database, user):
+    [event] = speak(database, user, ["I moved to Porto"])
+    propose(database, user, [replace(of("home", "Porto", event=event), entities=("Porto",), agent_id="a1")])
+    assert consolidate(context, user) == 1
+    [memory] = listed(database, user, entity="porto")
+    assert (memory.text, memory.subject, memory.value, memory.agent_id) == (
+        "The user has home Porto.",
+        "user",
+        "Porto",
+        "a1",
+    )
+    assert [source.event_id for source in memory.sources] == [event]
+    assert (memory.live_from, memory.live_until, memory.version) == (START, None, 1)
+    with database.transaction(user) as conn:
+        [version] = memories.history(conn, user, memory.id)
+        assert (version.change, version.actor, version.reason) == ("add", "pipeline", "new")
+        vector = conn.execute(
+            "SELECT model, kind, dimension, sparse FROM vectors WHERE target_id = %s", (memory.id,)
+        ).fetchone()
+        assert (vector["model"], vector["kind"], vector["dimension"]) == ("test", "memory", 4)
+        assert vector["sparse"]
+        row = conn.execute("SELECT consolidated_at FROM events WHERE id = %s", (event,)).fetchone()
+        assert row["consolidated_at"] is not None
+        assert work.is_open(conn, user, WorkKind.INDEX)
+        assert not work.is_open(conn, user, WorkKind.CONSOLIDATE)
+        decided = conn.execute("SELECT state, decision, memory_id FROM candidates").fetchall()
+    assert decided == [{"state": "decided", "decision": "add", "memory_id": memory.id}]
+
+
+def test_saying_it_again_strengthens_and_adds_the_source(context, database, user):
+    first, second = speak(database, user, ["I love jazz", "I love jazz!"])
+    propose(database, user, [said("The user loves jazz.", event=first)])
+    consolidate(context, user)
+    propose(database, user, [said("The user loves jazz", 2, event=second)], extractor="test-2")
+    consolidate(context, user)
+    [memory] = listed(database, user)
+    assert {source.event_id for source in memory.sources} == {first, second}
+    assert (memory.version, memory.stability) == (2, 2.0)
+    assert memory.confidence > 0.7
+    with database.transaction(user) as conn:
+        one, two = memories.history(conn, user, memory.id)
+    assert (two.change, two.recorded_until) == ("strengthen", None)
+    assert one.recorded_until == two.recorded_at
+
+
+def test_the_same_statement_twice_in_one_run_is_one_memory(context, database, user):
+    first, second = speak(database, user, ["I love jazz", "I love jazz!"])
+    propose(database, user, [said("The user loves jazz.", event=first), said("The user loves jazz.", 1, event=second)])
+    consolidate(context, user)
+    [memory] = listed(database, user)
+    assert len(memory.sources) == 2
+
+
+def test_a_new_value_supersedes_and_the_old_row_stays(context, database, user):
+    first, second = speak(database, user, ["I live in Warsaw", "I live in Porto"])
+    propose(database, user, [of("home", "Warsaw", event=first)])
+    consolidate(context, user)
+    propose(database, user, [of("home", "Porto", 9, event=second)], extractor="test-2")
+    consolidate(context, user)
+    old, new = listed(database, user)
+    assert (old.status, old.superseded_by, old.live_until) == ("superseded", new.id, START + timedelta(days=9))
+    assert old.valid_to.text == "2025-05-10"
+    assert (new.status, new.live_from, new.live_until) == ("active", START + timedelta(days=9), None)
+    then = listed(database, user, as_of=START + timedelta(days=3))
+    assert [(m.text, m.status) for m in then] == [(old.text, "active")]
+    with database.transaction(user) as conn:
+        assert [v.change for v in memories.history(conn, user, old.id)] == ["add", "supersede"]
+
+
+def test_what_arrives_late_becomes_history(context, database, user):
+    first, second = speak(database, user, ["I live in Porto", "I live in Warsaw"])
+    propose(database, user, [of("home", "Porto", 9, event=first)])
+    consolidate(context, user)
+    propose(database, user, [of("home", "Warsaw", 1, event=second)], extractor="test-2")
+    consolidate(context, user)
+    assert active(database, user) == {"The user has home Porto."}
+    then = [m.text for m in listed(database, user, as_of=START + timedelta(days=3)) if m.status == "active"]
+    assert then == ["The user has home Warsaw."]
+
+
+def test_more_candidates_than_one_batch_come_back(context, database, user):
+    ids = speak(database, user, [f"I own thing {i}" for i in range(BATCH + 50)])
+    propose(database, user, [said(f"The user owns thing {i}.", event=event) for i, event in enumerate(ids)])
+    assert consolidate(context, user) == 2
+    assert len(active(database, user)) == BATCH + 50
+
+
+def test_running_again_after_a_crash_before_the_commit_changes_nothing(context, database, user):
+    [event] = speak(database, user, ["I love jazz"])
+    propose(database, user, [said("The user loves jazz.", event=event)])
+    lost = claim(context, user)
+    with database.transaction(user) as conn:
+        conn.execute("UPDATE work SET lease_until = now() - interval '1 second' WHERE id = %s", (lost.id,))
+    again = claim(context, user)
+    with pytest.raises(LeaseLostError):
+        run(context, lost)
+    assert active(database, user) == set()
+    run(context, again)
+    assert active(database, user) == {"The user loves jazz."}
+
+
+def test_a_deleted_memory_does_not_come_back_from_the_same_events(context, database, user):
+    first, second = speak(database, user, ["I love jazz", "I do love jazz"])
+    propose(database, user, [said("The user loves jazz.", event=first)])
+    consolidate(context, user)
+    [memory] = listed(database, user)
+    with database.transaction(user) as conn:
+        changes.lock_user(conn, user)
+        memory_edits.erase(conn, user, [memory.id], actor="key:test")
+    propose(database, user, [said("The user loves jazz.", event=first)], extractor="test-2")
+    consolidate(context, user)
+    assert active(database, user) == set()
+    propose(database, user, [said("The user loves jazz.", 4, event=second)], extractor="test-3")
+    consolidate(context, user)
+    assert active(database, user) == {"The user loves jazz."}
+
+
+def test_a_decision_is_taken_again_when_a_memory_appears_in_between(context, database, user, monkeypatch):
+    first, second = speak(database, user, ["I live in Warsaw", "I live in Porto"])
+    propose(database, user, [of("home", "Porto", 9, event=second)])
+    item = claim(context, user)
+    seen = changes.neighbours
+    calls = []
+
+    def racing(conn, scope, hashes, keys):
+        found = seen(conn, scope, hashes, keys)
+        calls.append(len(found))
+        if len(calls) == 1:  # after the read, before the write: somebody else remembers Warsaw
+            propose(database, user, [of("home", "Warsaw", event=first)], extractor="test-2")
+            other = UserScope(user.project_id, user.user_id)
+            with database.transaction(other) as inner:
+                at = changes.lock_user(inner, other)
+                [row] = [c for c in candidate_store.open_of(inner, other, 9) if c.candidate.value == "Warsaw"]
+                writes = decide_all([row], [], partial(decide, policy=DEFAULT.decide), new_id)
+                changes.write(inner, other, writes, at)
+        return found
+
+    monkeypatch.setattr(changes, "neighbours", racing)
+    run(context, item)
+    assert active(database, user) == {"The user has home Porto."}
+    assert calls[:2] == [0, 1]
+
+
+def test_fifty_writers_of_one_fact_leave_one_memory(context, database, user):
+    ids = speak(database, user, [f"I love jazz {i}" for i in range(50)])
+    start = threading.Barrier(10)
+
+    def write(part: int) -> None:
+        start.wait()
+        for event in ids[part::10]:
+            propose(database, user, [said("The user loves jazz.", event=event)])
+            item = claim(context, user)
+            if item is not None:
+                run(context, item)
+
+    threads = [threading.Thread(target=write, args=(part,)) for part in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    consolidate(context, user)
+    [memory] = listed(database, user)
+    assert len(memory.sources) == 50
+    with database.transaction(user) as conn:
+        rows = conn.execute("SELECT count(*) AS n FROM memory_versions WHERE recorded_until IS NULL").fetchone()
+    assert rows["n"] == 1
+
+
+def test_users_do_not_meet(context, database, project):
+    one, other = UserScope(project.project_id, "one"), UserScope(project.project_id, "two")
+    for scope, city in ((one, "Warsaw"), (other, "Porto")):
+        [event] = speak(database, scope, [f"I live in {city}"])
+        propose(database, scope, [of("home", city, event=event)])
+    consolidate_all(context, project)
+    assert active(database, one) == {"The user has home Warsaw."}
+    assert active(database, other) == {"The user has home Porto."}
+
+
+def consolidate_all(context, project) -> None:
+    with context.db.transaction(None) as conn:
+        items = work.claim(conn, [WorkKind.CONSOLIDATE], 100, 60)
+    for item in items:
+        if item.project_id == project.project_id:
+            run(context, item)
