@@ -22,6 +22,7 @@ from app.http import (
     policy,
     problems,
     projects,
+    recall,
     sessions,
     users,
 )
@@ -43,6 +44,7 @@ ROUTERS = (
     keys.api,
     projects.api,
     policy.api,
+    recall.api,
     health.api,
 )
 

@@ -1,4 +1,4 @@
-"""Who may do what: the scopes of API keys, a stored key, and the caller that it makes. Made by http, kept by storage."""
+"""Who may do what: scopes of API keys, a stored key, and the caller that it makes. Made by http, kept by storage."""
 
 from dataclasses import dataclass
 from datetime import datetime

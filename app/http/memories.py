@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Header, Query
@@ -32,7 +32,8 @@ from app.storage.db import Connection
 from app.storage.memories import MemoryQuery
 from app.storage.memory_edits import MemoryDraft, Place
 
-NULLABLE = frozenset({"event_time", "valid_from", "valid_to"})
+KEY_PARTS = frozenset({"subject", "attribute", "value"})
+NULLABLE = KEY_PARTS | {"event_time", "valid_from", "valid_to"}
 ENTITY_TAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 
 IfMatch = Annotated[
@@ -240,4 +241,7 @@ def changes_of(body: MemoryPatch) -> MemoryChanges:
             "The patch changes nothing." if not given else "Some fields may not be null.",
             errors=nulls or (FieldError("", "names no field", "empty"),),
         )
-    return MemoryChanges(given=given, **{name: getattr(body, name) for name in given})
+    values: dict[str, Any] = {name: getattr(body, name) for name in given}
+    for name in KEY_PARTS & given:
+        values[name] = normal_key(values[name])
+    return MemoryChanges(given=given, **values)

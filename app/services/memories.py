@@ -23,7 +23,7 @@ from app.errors import (
 )
 from app.inference.protocol import Encoder
 from app.services import policy
-from app.storage import events, memories, memory_edits, vectors, work
+from app.storage import changes, events, memories, memory_edits, vectors, work
 from app.storage.db import Connection
 from app.storage.memories import MemoryQuery, MemoryVersion
 from app.storage.memory_edits import MemoryDraft, Place
@@ -70,6 +70,9 @@ class MemoryChanges:
     importance: float | None = None
     confidence: float | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    subject: str | None = None
+    attribute: str | None = None
+    value: str | None = None
 
 
 def encode(encoder: Encoder, text: str) -> Encoded:
@@ -101,7 +104,7 @@ def create(  # noqa: PLR0913 - what, with its vectors, by whom
 ) -> tuple[Memory, bool]:
     """Write a memory, or find the active one that says the same; the flag says whether it is new."""
     _refuse_secret(conn, scope, new.draft.text)
-    memory_edits.lock_user(conn, scope)
+    changes.lock_user(conn, scope)
     same = memories.active_by_hash(conn, scope, new.draft.text_hash)
     if same is not None:
         return get(conn, scope, same), False
@@ -123,7 +126,7 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
     conn: Connection,
     project: Scope,
     memory_id: UUID,
-    changes: MemoryChanges,
+    wanted: MemoryChanges,
     encoded: Encoded | None,
     *,
     versions: Sequence[int] | None,
@@ -133,7 +136,7 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
     PreconditionFailedError.
     """
     scope = _user_of(conn, project, memory_id)
-    memory_edits.lock_user(conn, scope)
+    changes.lock_user(conn, scope)
     memory = memories.get(conn, scope, memory_id, lock=True)
     if memory is None:
         raise NotFoundError("There is no such memory.")
@@ -142,7 +145,7 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
             f"The memory is at version {memory.version} now.",
             errors=(FieldError("header:If-Match", f"the version is {memory.version}", "stale"),),
         )
-    draft = _changed(memory, changes)
+    draft = _changed(memory, wanted)
     if draft.text != memory.text:
         _refuse_secret(conn, scope, draft.text)
     same = memories.active_by_hash(conn, scope, draft.text_hash)
@@ -160,7 +163,7 @@ def delete(
 ) -> UserScope:
     """Delete a memory: its text goes from every table and its point from the index. Answers whose it was."""
     scope = _user_of(conn, project, memory_id)
-    memory_edits.lock_user(conn, scope)
+    changes.lock_user(conn, scope)
     memory = memories.get(conn, scope, memory_id, lock=True)
     if memory is None:
         raise NotFoundError("There is no such memory.")
@@ -190,6 +193,9 @@ def _changed(memory: Memory, changes: MemoryChanges) -> MemoryDraft:
         valid_from=memory.valid_from,
         valid_to=memory.valid_to,
         metadata=memory.metadata,
+        subject=memory.subject,
+        attribute=memory.attribute,
+        value=memory.value if changes.text in {None, memory.text} else None,  # another text says another value
     )
     given = {name: getattr(changes, name) for name in changes.given}
     draft = replace(draft, **given)

@@ -6,7 +6,7 @@ from datetime import datetime
 from app.domain.event import Event
 from app.domain.scope import UserScope
 from app.errors import NotFoundError
-from app.storage import events, memory_edits, session_removal, sessions, work
+from app.storage import changes, events, memory_edits, session_removal, sessions, work
 from app.storage.db import Connection
 from app.storage.sessions import Session
 
@@ -44,7 +44,7 @@ def delete(conn: Connection, scope: UserScope, session_id: str, *, actor: str) -
     """
     if not session_removal.lock(conn, scope, session_id):
         raise NotFoundError("There is no such session.")
-    memory_edits.lock_user(conn, scope)
+    changes.lock_user(conn, scope)
     session_removal.fence(conn, scope, session_id)
     orphans = session_removal.memories_of_only(conn, scope, session_id)
     if orphans:

@@ -1,6 +1,7 @@
 """Memories as apps change them: written directly, patched into a new version, deleted with every trace of their text.
 
-The pipeline's own writes are in `changes`. The caller holds the user's lock (`lock_user`) and enqueues the index work.
+The pipeline's own writes are in `changes`. The caller holds the user's lock (`changes.lock_user`) and enqueues the
+index work.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,8 @@ VALUES (%(id)s, %(project)s, %(user)s, %(session)s, %(agent)s, %(type)s, %(text)
 """
 
 PATCH = """
-UPDATE memories SET type = %(type)s, text = %(text)s, text_hash = %(hash)s, event_time = %(event_time)s,
+UPDATE memories SET type = %(type)s, text = %(text)s, text_hash = %(hash)s, subject = %(subject)s,
+    attribute = %(attribute)s, value = %(value)s, event_time = %(event_time)s,
     event_time_precision = %(event_time_precision)s, valid_from = %(valid_from)s,
     valid_from_precision = %(valid_from_precision)s, valid_to = %(valid_to)s,
     valid_to_precision = %(valid_to_precision)s, importance = %(importance)s, confidence = %(confidence)s,
@@ -101,11 +103,6 @@ class Place:
     occurred_at: datetime
     session_id: str | None = None
     agent_id: str | None = None
-
-
-def lock_user(conn: Connection, scope: UserScope) -> None:
-    """Hold the user's memories against other writers until the transaction ends."""
-    conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"user {scope.project_id} {scope.user_id}",))
 
 
 def add(  # noqa: PLR0913, PLR0917 - a memory with its origin

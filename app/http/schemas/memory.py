@@ -53,7 +53,9 @@ class MemoryCreate(RequestModel):
 
 
 class MemoryPatch(RequestModel):
-    """What changes; a field that is absent stays. `null` takes a date away and is refused elsewhere."""
+    """What changes; a field that is absent stays. `null` takes a date or a part of the key away and is
+    refused elsewhere. Another text without its `value` takes the old value away.
+    """
 
     text: Text | None = None
     type: MemoryType | None = None
@@ -63,6 +65,9 @@ class MemoryPatch(RequestModel):
     importance: Share | None = None
     confidence: Share | None = None
     metadata: Metadata | None = None
+    subject: KeyPart | None = None
+    attribute: KeyPart | None = None
+    value: KeyPart | None = None
 
 
 class MemoryAnswer(AnswerModel):
