@@ -81,6 +81,8 @@ def command(
         if not all(_reachable(path, account) for path in (Path(argv[0]), *reach)):
             capability = _capability()
             prefix += ["--inh-caps", f"+{capability}", "--ambient-caps", f"+{capability}"]
+            # Without this bit access(2) forgets capabilities, and initdb asks it about its own binary.
+            prefix += ["--securebits", "+no_setuid_fixup"]
     return [setpriv, *prefix, "--", *argv] if setpriv and prefix else argv
 
 

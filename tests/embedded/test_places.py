@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import stopping
+from app.embedded import postgres, stopping
 from app.embedded.account import Account, command
 from app.embedded.home import EmbeddedError, Home
 from app.embedded.postgres import ADMIN, Postgres
@@ -113,6 +113,27 @@ def test_an_ordinary_user_runs_it_too(private):
     )
     shutil.rmtree(own)
     assert done.stdout == "ran\n", done.stderr
+
+
+@pytest.mark.skipif(not ROOT, reason="an ordinary user's servers run as that user")
+def test_an_installation_where_the_account_may_not_go(private, monkeypatch):
+    """As in a clone under `mktemp -d` or in root's own directory: initdb even asks access(2) about its binaries."""
+    installed = private / "venv" / "pginstall"
+    shutil.copytree(postgres.binaries(), installed, copy_function=link_or_copy)
+    monkeypatch.setattr(postgres, "binaries", lambda: installed)
+    before = modes(installed)
+    server = start(Home.open(private / "home"))
+    capabilities = (Path("/proc") / str(server.process.pid) / "status").read_text()
+    stopping.stop(server.process, *stopping.POSTGRES)
+    assert "CapEff:\t0000000000000004\n" in capabilities, "it may pass and read, nothing else of root"
+    assert modes(installed) == before
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can be in this situation")
