@@ -1,6 +1,6 @@
 """Ranking alone, on LoCoMo conversations: the real lexical code, encoder and ranking over an exact scan, no service.
 
-    python bench/locomo_offline.py --data locomo_dev.json [--model-dir DIR] [--set dense=1 ...] [--leave-one-out time=0,1,2]
+    python bench/locomo_offline.py --data FILE [--model-dir DIR] [--set dense=1 ...] [--leave-one-out time=0,1,2]
 
 Prints recall@5/10/20 and NDCG@10 over categories 1-4 (share of the evidence turns among the first k turns), each
 conversation apart, and what one recall's ranking costs. `--leave-one-out` picks the best value of one weight on all
@@ -25,19 +25,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from app.domain import lexical, ranking
+from app.domain import ranking
 from app.domain.event import Event, Role
-from app.domain.lexical import document_vector, query_vector
+from app.domain.keytext import key_text, plain_text
+from app.domain.lexical import TEXT_LENGTH, WINDOW_LENGTH, document_vector, query_vector
 from app.domain.policy import DEFAULT
 from app.domain.query import QueryPlan, understand
 from app.domain.ranking import Candidates, Weights, rank
 from app.domain.scope import UserScope
 from app.index.protocol import IndexQuery, PointKind
 from app.index.scan import ScanRow, scan
+from app.inference.select import load_encoder
 from app.services.recall_evidence import evidence_of
+from app.settings import Settings
 
 NAMES = UUID("0192f5a0-0000-7000-8000-000000000000")
-TEXT_LENGTH, WINDOW_LENGTH = lexical.TEXT_LENGTH, lexical.WINDOW_LENGTH
 MEASURES = ("recall@5", "recall@10", "recall@20", "ndcg@10")
 Encode = Callable[[list[str]], np.ndarray]
 
@@ -94,22 +96,18 @@ def rows_of(events: list[Event], encode: Encode) -> list[ScanRow]:
     dense = encode([key_text(event) for event in events]).astype("<f2")
     rows = []
     for i, event in enumerate(events):
-        around = [e.content for e in events[max(0, i - 1) : i + 2] if e.session_id == event.session_id]
+        around = [plain_text(e) for e in events[max(0, i - 1) : i + 2] if e.session_id == event.session_id]
         rows.append(
             ScanRow(
                 event.id,
                 PointKind.EVENT,
                 1,
                 dense[i].tobytes(),
-                document_vector(event.content, TEXT_LENGTH),
+                document_vector(plain_text(event), TEXT_LENGTH),
                 document_vector("\n".join(around), WINDOW_LENGTH),
             )
         )
     return rows
-
-
-def key_text(event: Event) -> str:
-    return f"{event.speaker} ({event.occurred_at:%-d %B %Y}): {event.content}"
 
 
 def load(path: Path, encode: Encode) -> list[Conversation]:
@@ -204,9 +202,6 @@ def report(conversations: list[Conversation], weights: Weights) -> None:
 
 
 def encoder(model_dir: Path | None) -> Encode:
-    from app.inference.select import load_encoder
-    from app.settings import Settings
-
     settings = Settings(mneme_model_dir=model_dir) if model_dir else Settings()
     return load_encoder(settings).encode
 

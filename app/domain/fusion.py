@@ -64,5 +64,5 @@ def standard(values: Vector, known: npt.NDArray[np.bool_] | None = None) -> Vect
 
 
 def squash(total: float) -> float:
-    """A blended score as a number between 0 and 1 that keeps the order; 3, where the tenth usually is, is the middle."""
+    """A blended score as a number between 0 and 1 that keeps the order; 3, where the tenth often is, is the middle."""
     return float(1.0 / (1.0 + np.exp(-(total - 3.0) / 2.0)))

@@ -1,5 +1,5 @@
-"""The order of candidates: one blend over turns and memories, memories folded into the turns they rest on, and the items
-that an answer shows. Pure; used by recall and by the offline check in `bench/`.
+"""The order of candidates: one blend over turns and memories, memories folded into the turns they rest on, and the
+items that an answer shows. Pure; used by recall and by the offline check in `bench/`.
 """
 
 import math

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.event import Event
+from app.domain.keytext import plain_text
 from app.domain.lexical import query_vector
 from app.domain.pending import PendingScore, rank_pending
 from app.domain.policy import Policy
@@ -127,7 +128,7 @@ def _candidates(
     scores: dict[UUID, PendingScore] = {}
     pending = prepared.pending
     if pending.events:
-        matched = [document(turns[id_].content) for id_, found in hits.turns.items() if found.text and id_ in turns]
+        matched = [document(plain_text(turns[id_])) for id_, found in hits.turns.items() if found.text and id_ in turns]
         scores = rank_pending(question.words, pending.turns, matched, prepared.about.events)
         near = pending.evidence(question)
         chosen = pending.choose(scores, near, hits)

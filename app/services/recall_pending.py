@@ -9,6 +9,7 @@ import numpy as np
 
 from app.domain.event import Event
 from app.domain.fusion import Evidence
+from app.domain.keytext import plain_text
 from app.domain.lexical import TEXT_LENGTH, document_vector
 from app.domain.pending import PendingScore, PendingTurn
 from app.domain.sparse import SparseVector
@@ -36,7 +37,7 @@ class PendingTurns:
         turns = [
             PendingTurn(
                 row.event.id,
-                SparseVector.from_bytes(row.sparse) if row.sparse is not None else document(row.event.content),
+                SparseVector.from_bytes(row.sparse) if row.sparse is not None else document(plain_text(row.event)),
                 before.get(row.event.id),
                 after.get(row.event.id),
             )
