@@ -1,0 +1,48 @@
+"""How a question is read: names handled apart, times as boosts."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain.query import understand
+
+NOW = datetime(2025, 6, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "dense", "speakers"),
+    [
+        ("When did Melanie paint a sunrise?", "When did I paint a sunrise?", ("Melanie",)),
+        ("What are Melanie's hobbies?", "What are my hobbies?", ("Melanie",)),
+        ("what are melanie\u2019s kids called", "what are my kids called", ("Melanie",)),
+        ("Did Melanie Smith call?", "Did I call?", ("Melanie Smith",)),
+        ("Did Melanies call?", "Did Melanies call?", ()),
+        ("Where will she go?", "Where will she go?", ()),
+        ("Did Will go?", "Did I go?", ("Will",)),
+    ],
+)
+def test_a_speakers_name_becomes_the_first_person(text, dense, speakers):
+    known = {"Melanie Smith"} if "Smith" in text else {"Melanie", "Will"}
+    plan = understand(text, known, NOW)
+    assert plan.dense == dense
+    assert plan.speakers == speakers
+
+
+def test_words_leave_out_the_speaker_but_never_everything():
+    assert "Melanie" not in understand("What does Melanie like?", {"Melanie"}, NOW).lexical
+    assert understand("Melanie?", {"Melanie"}, NOW).lexical == "Melanie?"
+
+
+def test_other_names_are_kept_as_names():
+    assert understand("Did I tell you about Bazyl in May?", {"Melanie"}, NOW).names == ("Bazyl",)
+
+
+def test_times_become_ranges_with_two_days_of_slack():
+    ((start, end),) = understand("What did I do on 3 May 2025?", (), NOW).spans
+    assert start == datetime(2025, 5, 1, tzinfo=UTC)
+    assert end == datetime(2025, 5, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "\u2028", "'s", "I", "Melanie's", "a" * 8_192, "\U0001f600"])
+def test_odd_questions_are_read_without_error(text):
+    understand(text, {"Melanie", "", " ", "I"}, NOW)

@@ -1,0 +1,135 @@
+"""Ranking: memories fold into their turns and take their place, duplicates go, pending turns with a rare word come first."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from app.domain.event import Event, EventState, Role
+from app.domain.fusion import Evidence, floor, standard
+from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
+from app.domain.pending import PendingScore
+from app.domain.policy import DEFAULT
+from app.domain.query import Kind, understand
+from app.domain.ranking import Candidates, Weights, rank
+
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
+WEIGHTS = Weights(DEFAULT.recall, DEFAULT.retention.tau_days)
+PLAN = understand("Where did Anna move?", {"Anna", "Ben"}, NOW)
+
+
+def event(number, text, name="Anna", session="s1", state=EventState.PROCESSED):
+    at = NOW - timedelta(days=30) + timedelta(minutes=number)
+    id_ = UUID(int=number)
+    return Event(id_, str(number), "u", session, None, Role.USER, name, text, at, {}, number, at, state)
+
+
+def memory(number, text, *turns, **changes):
+    sources = tuple(Source(t.id, t.client_id, t.session_id, t.occurred_at) for t in turns)
+    at = turns[0].occurred_at if turns else NOW
+    made = Memory(
+        UUID(int=number), "u", "s1", None, MemoryType.FACT, text, "anna", None, None, MemoryStatus.ACTIVE, False, None, None,
+        None, at, at, None, 0.5, 0.7, 1.0, 0, None, 1, None, {}, NOW, NOW, sources,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def candidates(turns=(), memories=(), evidence=None, pending=None):
+    return Candidates({t.id: t for t in turns}, {m.id: m for m in memories}, evidence or {}, pending or {}, limit=100)
+
+
+MOVED = event(1, "I moved to Lisbon last month, the flat is tiny")
+OTHER = event(2, "The flat has a view of the river")
+SMALL = event(3, "Good morning!")
+EVIDENCE = {
+    MOVED.id: Evidence(0.6, 5.0, 5.0),
+    OTHER.id: Evidence(0.4, 2.0, 4.0),
+    SMALL.id: Evidence(0.2, None, 1.0),
+}
+
+
+def test_items_follow_the_evidence_and_scores_the_rank():
+    items = rank(PLAN, candidates([SMALL, OTHER, MOVED], evidence=EVIDENCE), WEIGHTS, NOW, 10)
+    assert [item.id for item in items] == [MOVED.id, OTHER.id, SMALL.id]
+    assert items[0].score > items[1].score > items[2].score
+    assert all(0 <= item.score <= 1 for item in items)
+    assert {"dense", "sparse", "entity", "time", "retention"} <= set(items[0].scores)
+
+
+def test_a_memory_that_covers_its_turn_takes_its_place():
+    fact = memory(9, "Anna moved to Lisbon in May 2025.", MOVED)
+    evidence = EVIDENCE | {fact.id: Evidence(0.6, 4.5)}
+    items = rank(PLAN, candidates([MOVED, OTHER, SMALL], [fact], evidence), WEIGHTS, NOW, 10)
+    assert [(item.kind, item.id) for item in items] == [
+        (Kind.MEMORY, fact.id),
+        (Kind.EVENT, OTHER.id),
+        (Kind.EVENT, SMALL.id),
+    ]
+    assert items[0].turn_ids == (MOVED.id,)
+
+
+def test_a_memory_of_another_part_of_the_turn_does_not_hide_it():
+    fact = memory(9, "Anna's flat is tiny.", MOVED)
+    evidence = EVIDENCE | {fact.id: Evidence(0.2, None)}
+    items = rank(PLAN, candidates([MOVED, OTHER], [fact], evidence), WEIGHTS, NOW, 10)
+    assert [item.id for item in items] == [MOVED.id, OTHER.id]
+
+
+def test_two_memories_of_one_turn_stay_two_items():
+    facts = [memory(8, "Anna moved to Lisbon.", MOVED), memory(9, "Anna moved to a tiny flat.", MOVED)]
+    evidence = EVIDENCE | {facts[0].id: Evidence(0.6, 5.0), facts[1].id: Evidence(0.5, 4.0)}
+    items = rank(PLAN, candidates([MOVED, OTHER], facts, evidence), WEIGHTS, NOW, 10)
+    assert [item.id for item in items] == [facts[0].id, facts[1].id, OTHER.id]
+
+
+def test_no_event_beside_a_memory_that_cites_it():
+    fact = memory(9, "Anna moved to Lisbon, into a flat with a river view.", OTHER, MOVED)
+    evidence = EVIDENCE | {fact.id: Evidence(0.6, 6.0)}
+    items = rank(PLAN, candidates([MOVED, OTHER, SMALL], [fact], evidence), WEIGHTS, NOW, 10)
+    assert [item.id for item in items] == [fact.id, SMALL.id]
+    assert items[0].turn_ids == (MOVED.id, OTHER.id)
+
+
+def test_a_memory_without_turns_is_an_item_of_its_own():
+    fact = memory(9, "Anna moved to Lisbon.")
+    items = rank(PLAN, candidates([OTHER, SMALL], [fact], EVIDENCE | {fact.id: Evidence(0.7, 6.0)}), WEIGHTS, NOW, 10)
+    assert items[0].id == fact.id
+
+
+def test_what_was_said_before_is_not_said_again():
+    again = event(4, "the flat has a VIEW of the river!")
+    evidence = EVIDENCE | {again.id: Evidence(0.39, 2.0, 4.0)}
+    items = rank(PLAN, candidates([MOVED, OTHER, again], evidence=evidence), WEIGHTS, NOW, 10)
+    assert [item.id for item in items] == [MOVED.id, OTHER.id]
+
+
+@pytest.mark.parametrize("place", [0, 20, 40])
+def test_a_pending_turn_with_a_rare_word_comes_first(place):
+    turns = [event(i + 10, f"turn {i} about moving") for i in range(40)]
+    evidence = {t.id: Evidence(0.9, 20.0, 20.0) for t in turns}
+    fresh = event(99, "zephyrine", name=None, state=EventState.PENDING)
+    turns.insert(place, fresh)
+    pending = {fresh.id: PendingScore(3.0, 3.0, 4.0)}
+    assert rank(PLAN, candidates(turns, evidence=evidence, pending=pending), WEIGHTS, NOW, 5)[0].id == fresh.id
+
+
+def test_a_time_in_the_question_boosts_and_never_filters():
+    plan = understand("What did Anna do on 2 May 2025?", {"Anna"}, NOW)
+    other = replace(OTHER, occurred_at=datetime(2025, 3, 1, tzinfo=UTC))
+    found = candidates([MOVED, other], evidence={MOVED.id: Evidence(0.4, 2.0, 2.0), other.id: Evidence(0.41, 2.0, 2.0)})
+    items = rank(plan, found, WEIGHTS, NOW, 10)
+    assert [item.id for item in items] == [MOVED.id, other.id]
+
+
+def test_nothing_found_is_nothing():
+    assert rank(PLAN, candidates(), WEIGHTS, NOW, 10) == []
+
+
+def test_missing_scores():
+    assert floor([], limit=3, lexical=False) == 0
+    assert floor([5.0, 2.0], limit=3, lexical=True) == 0
+    assert floor([5.0, 2.0], limit=2, lexical=True) == 2.0
+    assert floor([0.5, 0.2], limit=3, lexical=False) == 0.2
+    assert standard(np.array([3.0, 3.0])).tolist() == [0, 0]
