@@ -38,12 +38,12 @@ class ClientLedger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("a", buffering=1)
+        path.touch()
         self._lock = threading.Lock()
 
     def note(self, entry: Acknowledged) -> None:
-        with self._lock:
-            self._file.write(json.dumps(asdict(entry)) + "\n")
+        with self._lock, self.path.open("a") as file:
+            file.write(json.dumps(asdict(entry)) + "\n")
 
     def read(self) -> list[Acknowledged]:
         return [Acknowledged(**json.loads(line)) for line in self.path.read_text().splitlines()]

@@ -42,11 +42,10 @@ def operations(app) -> dict[str, dict]:
 def every_route(routes):
     """All routes, also those of routers that were included as one."""
     for route in routes:
-        inner = getattr(route, "routes", None) or getattr(getattr(route, "router", None), "routes", None)
         if isinstance(route, Route):
             yield route
-        elif inner:
-            yield from every_route(inner)
+        else:  # a router that was included as a whole
+            yield from every_route(route.original_router.routes)
 
 
 def test_every_route_asks_for_a_key_but_a_listed_few(app):
