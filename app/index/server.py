@@ -1,4 +1,7 @@
-"""The index port on a Qdrant server or cluster; it must know `idf.corpus` (term statistics over chosen points)."""
+"""The index port on a Qdrant server from 1.19 on, which knows `idf.corpus`: term statistics of one user.
+
+A server computes those per shard: they are exact on one node (one shard) and nearly so where a cluster spreads a user.
+"""
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
