@@ -1,4 +1,4 @@
-"""Ranking: memories fold into their turns and take their place, duplicates go, pending turns with a rare word come first."""
+"""Ranking: memories take the place of their turns, duplicates go, pending turns with a rare word come first."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,0 +1,62 @@
+"""A user whose turns go through the whole pipeline inside this process: gateway, worker stages, index."""
+
+import time
+from itertools import count
+
+import httpx
+import pytest
+
+from app.domain.work import WorkKind
+from app.ledger.runner import Runner
+from tests.support.served import new_key, serve
+from workers.stages import stages_for
+
+USERS = count(1)
+WORKED = (WorkKind.EXTRACT.value, WorkKind.CONSOLIDATE.value)  # the gateway's own thread does the rest
+
+
+class User:
+    """Says things and asks; `settle` runs the worker's stages until nothing is pending."""
+
+    def __init__(self, http: httpx.Client, context, user_id: str) -> None:
+        self.http, self.context, self.id = http, context, user_id
+        stages = {kind: stage for kind, stage in stages_for(context).items() if kind in WORKED}
+        self._runner = Runner(context, stages)
+
+    def say(self, *turns, session="s1", **common):
+        """Each turn is a text, or a dict with more fields."""
+        events = [
+            {"user_id": self.id, "session_id": session, "role": "user", **common}
+            | (turn if isinstance(turn, dict) else {"content": turn})
+            for turn in turns
+        ]
+        answer = self.http.post("/v1/events", json={"events": events})
+        assert answer.status_code == 202, answer.text
+        return [item["id"] for item in answer.json()["items"]]
+
+    def ask(self, query, *, status=200, **options):
+        answer = self.http.post("/v1/recall", json={"user_id": self.id, "query": query, **options})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def settle(self, timeout=30.0):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            self._runner.drain(time.monotonic() + 5)
+            page = self.http.get("/v1/events", params={"user_id": self.id, "state": "pending", "limit": 1}).json()
+            if not page["items"]:
+                return
+            time.sleep(0.05)
+        pytest.fail("still pending")
+
+
+@pytest.fixture(scope="package")
+def served(gateway):
+    with serve(gateway) as running:
+        yield running
+
+
+@pytest.fixture
+def user(served, project):
+    with served.client(new_key(served.context.db, project)) as http:
+        yield User(http, served.context, f"user-{next(USERS)}")
