@@ -30,8 +30,8 @@ def memory(number, text, *turns, **changes):
     sources = tuple(Source(t.id, t.client_id, t.session_id, t.occurred_at) for t in turns)
     at = turns[0].occurred_at if turns else NOW
     made = Memory(
-        UUID(int=number), "u", "s1", None, MemoryType.FACT, text, "anna", None, None, MemoryStatus.ACTIVE, False, None, None,
-        None, at, at, None, 0.5, 0.7, 1.0, 0, None, 1, None, {}, NOW, NOW, sources,
+        UUID(int=number), "u", "s1", None, MemoryType.FACT, text, "anna", None, None, MemoryStatus.ACTIVE, False, None,
+        None, None, at, at, None, 0.5, 0.7, 1.0, 0, None, 1, None, {}, NOW, NOW, sources,
     )  # fmt: skip
     return replace(made, **changes)
 
