@@ -11,6 +11,7 @@ import uvicorn
 from app.context import gateway_context
 from app.embedded.gateway import LISTEN_VARIABLE
 from app.embedded.parent import end_with_parent
+from app.http.wire import ProblemProtocol
 from app.main import create_app
 from app.settings import Settings
 from app.telemetry.threads import die_with_threads
@@ -36,7 +37,7 @@ def api() -> None:
         host=settings.mneme_host,
         port=settings.mneme_port,
         loop="uvloop",
-        http="httptools",
+        http=ProblemProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -109,9 +109,7 @@ def test_every_write_takes_a_key(api):
 
 
 def test_a_token_is_never_stored_in_the_clear(api, owner_database):
-    key = api.post(
-        "/v1/keys", json={"name": "k", "scopes": ["recall"]}, headers={"Idempotency-Key": "secret"}
-    ).json()
+    key = api.post("/v1/keys", json={"name": "k", "scopes": ["recall"]}, headers={"Idempotency-Key": "secret"}).json()
     secret = key["token"].rsplit("_", 1)[1]
     with owner_database.transaction(None) as conn:
         row = conn.execute("SELECT body FROM idempotency_keys WHERE key = 'secret'").fetchone()

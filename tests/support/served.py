@@ -1,11 +1,11 @@
-"""A gateway over a real socket in this process: uvicorn as `mneme api` runs it, and keys of any kind to call it with."""
+"""A gateway over a real socket in this process: uvicorn as `mneme api` runs it, and keys of any kind to call it."""
 
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,7 @@ from app.clock import utc_now
 from app.context import ProcessContext
 from app.domain.access import KeyScope
 from app.domain.scope import ProjectScope
+from app.http.wire import ProblemProtocol
 from app.main import create_app
 from app.services.keys import KeyOrder, create
 from app.storage.db import Database
@@ -51,10 +52,8 @@ class Served:
     def raw(self, data: bytes, timeout: float = 30.0) -> Answer:
         """Send bytes as they are and read one answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as link:
-            try:
+            with suppress(OSError):  # the server may answer and close before it has everything
                 link.sendall(data)
-            except OSError:  # the server has answered and closed before it had everything
-                pass
             return read_answer(link)
 
 
@@ -83,7 +82,13 @@ def serve(context: ProcessContext) -> Iterator[Served]:
     """Run the gateway for the time of the block."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(context), loop="uvloop", http="httptools", ws="none", lifespan="on", access_log=False, log_config=None
+        create_app(context),
+        loop="uvloop",
+        http=ProblemProtocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="served")
