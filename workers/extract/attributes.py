@@ -1,12 +1,12 @@
-"""What a third-person statement says as (subject, attribute, value), and of which type it is. Used by the local extractor."""
+"""What a third-person statement says as (subject, attribute, value), and its type. Used by the local extractor."""
 
 import re
 from dataclasses import dataclass
 
 from app.domain.memory import MemoryType
 from app.domain.normalise import normal_key
-from app.domain.temporal import Tense
-from workers.extract.lexicon import FAMILY, JOBS, NAME_STOP, PAST, PETS, RELATIONS, SINGLE_NOUNS
+from app.domain.temporal_rules import MONTHS, Tense
+from workers.extract.lexicon import JOBS, NAME_STOP, PAST, PETS, SINGLE_NOUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,13 @@ class Key:
 
 
 _ADV = r"(?:(?:now|currently|just|also|actually|really|still|recently|finally|officially|already|only|mostly|both)\s+)*"
-_PLACE = r"(?P<value>(?:the\s+)?[A-Z\u00c0-\u024f][\w'\u00c0-\u024f-]*(?:(?:,?\s+|\s+(?:of|de|la|am|upon)\s+)[A-Z\u00c0-\u024f][\w'\u00c0-\u024f-]*)*)"
-_NAME = r"(?P<value>[A-Z\u00c0-\u024f][\w'\u00c0-\u024f-]+(?:\s+[A-Z\u00c0-\u024f][\w'\u00c0-\u024f-]+){0,3})"
-_THING = r"(?P<value>[^,;.!?]{2,60}?)(?=$|[,;.!?]|\s+(?:because|since|but|so|although|though|when|while|if|for now|anymore)\b)"
+_CAPITAL = r"[A-Z\u00c0-\u024f][\w'\u00c0-\u024f-]"
+_PLACE = rf"(?P<value>(?:the\s+)?{_CAPITAL}*(?:(?:,?\s+|\s+(?:of|de|la|am|upon)\s+){_CAPITAL}*)*)"
+_NAME = rf"(?P<value>{_CAPITAL}+(?:\s+{_CAPITAL}+){{0,3}})"
+_THING = (
+    r"(?P<value>[^,;.!?]{2,60}?)"
+    r"(?=$|[,;.!?]|\s+(?:because|since|but|so|although|though|when|while|if|for now|anymore)\b)"
+)
 _PET = "|".join(sorted(PETS))
 
 # (attribute, single-valued, pattern over what follows the subject), tried in order; the first that fits gives the key.
@@ -33,12 +37,18 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
         (
             "age",
             True,
-            r"(?:is|turned|just turned|will be|turns|is turning)\s+(?P<value>\d{1,3})(?:\s*(?:years?[ -]old|yo\b|y/o\b|now\b|$|,| on | in ))",
+            (
+                r"(?:is|turned|just turned|will be|turns|is turning)\s+(?P<value>\d{1,3})(?:\s*(?:years?[ -]old|yo\b"
+                r"|y/o\b|now\b|$|,| on | in ))"
+            ),
         ),
         (
             "home",
             True,
-            rf"(?:lives?|is living|is based|resides?|has lived|settled(?: down)?)\s+(?:up |down |out |over |alone |now )*(?:in|near|outside|at)\s+{_PLACE}",
+            (
+                rf"(?:lives?|is living|is based|resides?|has lived|settled(?: down)?)\s+(?:up |down |out |over "
+                rf"|alone |now )*(?:in|near|outside|at)\s+{_PLACE}"
+            ),
         ),
         (
             "home",
@@ -58,7 +68,10 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
         (
             "job",
             True,
-            r"(?:works?|is working|has worked|trained|qualified)\s+as\s+(?:an?\s+|the\s+)?(?P<value>[^,;.!?]{3,50}?)(?=$|[,;.!?]|\s+(?:at|in|for|with|since|from|on)\b)",
+            (
+                r"(?:works?|is working|has worked|trained|qualified)\s+as\s+(?:an?\s+"
+                r"|the\s+)?(?P<value>[^,;.!?]{3,50}?)(?=$|[,;.!?]|\s+(?:at|in|for|with|since|from|on)\b)"
+            ),
         ),
         (
             "allergy",
@@ -69,7 +82,10 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
         (
             "diet",
             True,
-            r"(?:is|went|became|has been|has gone)\s+(?:now |mostly |strictly |a )*(?P<value>vegan|vegetarian|pescatarian|celiac|coeliac|gluten[- ]free|lactose intolerant|keto|halal|kosher)\b",
+            (
+                r"(?:is|went|became|has been|has gone)\s+(?:now |mostly |strictly |a )*(?P<value>vegan|vegetarian"
+                r"|pescatarian|celiac|coeliac|gluten[- ]free|lactose intolerant|keto|halal|kosher)\b"
+            ),
         ),
         (
             "language",
@@ -79,59 +95,79 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
         (
             "likes",
             False,
-            rf"(?:really |absolutely )?(?:loves?|likes?|adores?|enjoys?|is a fan of|is into|is fond of)\s+(?!to know\b){_THING}",
+            (
+                rf"(?:really |absolutely )?(?:loves?|likes?|adores?|enjoys?|is a fan of|is into"
+                rf"|is fond of)\s+(?!to know\b){_THING}"
+            ),
         ),
         (
             "dislikes",
             False,
-            rf"(?:really |absolutely )?(?:hates?|dislikes?|detests?|loathes?|cannot stand|does not like|does not enjoy|does not eat|is not a fan of)\s+{_THING}",
+            (
+                rf"(?:really |absolutely )?(?:hates?|dislikes?|detests?|loathes?|cannot stand|does not like"
+                rf"|does not enjoy|does not eat|is not a fan of)\s+{_THING}"
+            ),
         ),
         ("prefers", False, rf"(?:prefers?|would rather|would prefer)\s+{_THING}"),
         ("plays", False, rf"(?:plays?|collects?|practi[sc]es)\s+(?!with\b){_THING}"),
         (
             "pet",
             False,
-            rf"(?:has|got|adopted|owns|has got)\s+(?:an?|one|\d+|two|three)\s+(?:\w+\s+){{0,2}}(?:{_PET})s?\s*(?:,|named|called)?\s*(?P<value>[A-Z]\w+)",
+            (
+                rf"(?:has|got|adopted|owns|has got)\s+(?:an?|one|\d+|two"
+                rf"|three)\s+(?:\w+\s+){{0,2}}(?:{_PET})s?\s*(?:,|named|called)?\s*(?P<value>[A-Z]\w+)"
+            ),
         ),
         (
             "child",
             False,
-            r"(?:has|have)\s+(?:an?|one|\d+|two|three|four|five)\s+(?:\w+\s+){0,2}(?P<value>kids?|child(?:ren)?|sons?|daughters?|twins?|bab(?:y|ies))\b",
+            (
+                r"(?:has|have)\s+(?:an?|one|\d+|two|three|four|five)\s+(?:\w+\s+){0,2}(?P<value>kids?|child(?:ren)?"
+                r"|sons?|daughters?|twins?|bab(?:y|ies))\b"
+            ),
         ),
         ("name", True, rf"is\s+{_NAME}(?=$|,|\.|\s+(?:and|from|by|here)\b)"),
     )
 )
 _JOB = re.compile(
-    rf"^{_ADV}(?:is|became|has become|got promoted to|was promoted to|got a job as|starts as|started as)\s+(?:now\s+)?(?:an?|the)?\s*"
+    rf"^{_ADV}(?:is|became|has become|got promoted to|was promoted to|got a job as|starts as"
+    rf"|started as)\s+(?:now\s+)?(?:an?|the)?\s*"
     r"(?P<value>(?:[\w&/-]+\s+){0,4}?[\w-]+)(?=$|[,;.!?(]|\s+(?:at|in|for|with|by|from|up|near|of|on|since|here)\b)"
 )
 _ATTRIBUTE_IS = re.compile(
-    r"^(?P<owner>.+?)'s\s+(?P<noun>(?:favou?rite\s+)?[\w-]+(?:\s+[\w-]+)?)\s*(?:'s|\bis|\bare|\bwas|\bwill be)(?:\s+(?:now|called|currently|on|at|actually))*"
+    r"^(?P<owner>.+?)'s\s+(?P<noun>(?:favou?rite\s+)?[\w-]+(?:\s+[\w-]+)?)\s*(?:'s|\bis|\bare|\bwas"
+    r"|\bwill be)(?:\s+(?:now|called|currently|on|at|actually))*"
     r"\s+(?P<value>[^;.!?]{1,60}?)(?=$|[,;.!?]|\s+(?:and|but|so|because|which|who|since)\b)"
 )
 _SUBJECT = re.compile(
-    r"^(?P<subject>The user's (?:\w+[ -]){0,2}?(?P<relation>[\w-]+)(?: (?P<name>[A-Z][\w-]+))?|The user|[A-Z][\w'-]*?(?:'s (?:\w+ )?[\w-]+(?: [A-Z][\w-]+)?)?)(?=\s)"
+    r"^(?P<subject>The user's (?:\w+[ -]){0,2}?(?P<relation>[\w-]+)(?: (?P<name>[A-Z][\w-]+))?|The user"
+    r"|[A-Z][\w'-]*?(?:'s (?:\w+ )?[\w-]+(?: [A-Z][\w-]+)?)?)(?=\s)"
 )
 _NEGATION = re.compile(
     r"\b(?:not|never|no longer|no|cannot|hasn't|isn't|doesn't|won't|didn't|without|nobody|none|neither)\b|n't\b",
     re.IGNORECASE,
 )
 _PREFERENCE = re.compile(
-    r"\b(?:lov|lik|hat|prefer|enjoy|ador|dislik|detest|loath|favou?rite|cannot stand|can't stand|fan of|would rather|allergic to mornings|fond of"
-    r"|into|vegan|vegetarian|always wants?|wants? (?:no|only|the assistant)|standing request|rather)\w*",
+    r"\b(?:loves|likes|hates|prefers|enjoys|adores|dislikes|detests|loathes|favou?rite|cannot stand|fan of|would rather"
+    r"|would never|does not (?:like|eat|enjoy|want)|always wants|fond of|standing request|is (?:a )?(?:vegan"
+    r"|vegetarian))\b",
     re.IGNORECASE,
 )
 _PLAN = re.compile(
-    r"\b(?:will|going to|plans? to|planning|intends?|about to|hopes? to|hoping|aims?|expects?|booked|signed up|scheduled|due|deadline"
-    r"|appointment|upcoming|starts? (?:on|in)|is (?:flying|moving|getting|starting|leaving|visiting|having|meeting|going|taking|travelling|traveling))\b",
+    r"\b(?:will|going to|plans? to|planning|intends?|about to|hopes? to|hoping|aims?|expects?|booked|signed up"
+    r"|scheduled|due|deadline"
+    r"|appointment|upcoming|starts? (?:on|in)|is (?:flying|moving|getting|starting|leaving|visiting|having"
+    r"|meeting|going|taking|travelling|traveling))\b",
     re.IGNORECASE,
 )
 _STEPS = re.compile(
-    r"\b(?:first|then|after that|step|steps|recipe|routine|procedure|workflow|whenever)\b.*\b(?:then|after|before|next|finally|and)\b",
+    r"\b(?:first|then|after that|step|steps|recipe|routine|procedure|workflow|whenever)\b.*\b(?:then|after|before"
+    r"|next|finally|and)\b",
     re.IGNORECASE,
 )
 _HAPPENED = re.compile(
-    rf"\b(?:{'|'.join(sorted(PAST - {'was', 'were', 'had', 'did', 'found', 'felt', 'thought', 'meant'}))}|[a-z]{{3,}}ed)\b"
+    rf"\b(?:{'|'.join(sorted(PAST - {'was', 'were', 'had', 'did', 'found', 'felt', 'thought', 'meant'}))}"
+    rf"|[a-z]{{3,}}ed)\b"
 )
 
 
@@ -140,17 +176,17 @@ def negated(text: str) -> bool:
     return _NEGATION.search(text) is not None
 
 
-def key_of(text: str, speaker: str) -> Key | None:
-    """The statement's key. `speaker` is the subject that stands for the one who spoke ("user", or a name in lower case)."""
+def key_of(text: str) -> Key | None:
+    """The statement's key, if it says something about an attribute that people talk about."""
     owned = _ATTRIBUTE_IS.match(text)
     if owned and not owned["value"].startswith(("not ", "a bit", "so ", "very ", "too ")):
-        key = _owned_key(owned["owner"], owned["noun"].lower(), owned["value"], speaker)
+        key = _owned_key(owned["owner"], owned["noun"].lower(), owned["value"])
         if key:
             return key
     found = _SUBJECT.match(text)
     if found is None:
         return None
-    subject = _subject(found, speaker)
+    subject = _subject(found)
     rest = text[found.end() :].lstrip()
     for attribute, single, pattern in _RULES:
         match = pattern.match(rest)
@@ -166,23 +202,23 @@ def key_of(text: str, speaker: str) -> Key | None:
     return None
 
 
-def _subject(found: re.Match[str], speaker: str) -> str:
+def _subject(found: re.Match[str]) -> str:
     text = found["subject"]
     if text == "The user":
         return "user"
-    return normal_key(text.removeprefix("The ").replace("'s ", " ")) or speaker
+    return normal_key(text.removeprefix("The ").replace("'s ", " ")) or text.lower()
 
 
-def _owned_key(owner: str, noun: str, value: str, speaker: str) -> Key | None:
+def _owned_key(owner: str, noun: str, value: str) -> Key | None:
     subject = "user" if owner == "The user" else normal_key(owner.removeprefix("The ").replace("'s ", " "))
     content = normal_key(re.sub(r"^(?:an?|the)\s+", "", value))
     if not subject or not content or len(owner.split()) > 4:
         return None
     if noun.startswith(("favourite ", "favorite ")):
         return Key(subject, f"favourite:{noun.split(' ', 1)[1]}", content, single=True)
-    last = noun.split()[-1]
+    last = noun.rsplit(maxsplit=1)[-1]
     if last == "name" and noun != "name":
-        return Key(f"{subject} {noun.split()[0]}", "name", content, single=True)
+        return Key(f"{subject} {noun.split(maxsplit=1)[0]}", "name", content, single=True)
     if last in SINGLE_NOUNS:
         return Key(subject, noun.replace(" ", "_"), content, single=True)
     return None
@@ -228,11 +264,4 @@ def entities_of(text: str) -> tuple[str, ...]:
 
 
 _PROPER = re.compile(r"\b[A-Z\u00c0-\u024f][\w'\u00c0-\u024f&-]*(?:\s+[A-Z\u00c0-\u024f][\w'\u00c0-\u024f&-]*)*")
-_MONTH_NAMES = frozenset(
-    "January February March April May June July August September October November December I".split()
-)
-
-
-def is_relation(word: str) -> bool:
-    """Whether the word names a person or animal by its relation to the speaker."""
-    return word.lower().removesuffix("s") in RELATIONS or word.lower() in RELATIONS or word.lower() in FAMILY
+_MONTH_NAMES = frozenset({*MONTHS, "I"})

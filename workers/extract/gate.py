@@ -10,7 +10,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _CODE_ONLY = re.compile(r"\A\s*```.*```\s*\Z", re.DOTALL)
 
 
-def skip_reason(event: Event, policy: Policy) -> str | None:
+def skip_reason(event: Event, policy: Policy) -> str | None:  # noqa: PLR0911 - one return for each reason
     """The reason to leave a turn unread, or None to read it.
 
     An assistant with a human name is a second person talking; one without says nothing about its own life.

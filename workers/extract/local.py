@@ -1,7 +1,8 @@
 """The extractor that needs no model: self-contained statements in the third person, by rule, for English.
 
-`extract` is the extractor's interface; the extract stage calls it outside any transaction. It prefers silence to invention:
-whatever is asked, supposed, joked, quoted, reported or secret is left out, and each event that gives nothing says why.
+`extract` is the extractor's interface; the extract stage calls it outside any transaction. It prefers silence to
+invention: whatever is asked, supposed, joked, quoted, reported or secret is left out, and each event that gives nothing
+says why.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,12 @@ from app.domain.memory import Candidate
 from app.domain.normalise import normalise
 from app.domain.policy import Policy
 from workers.extract.gate import skip_reason
+from workers.extract.lexicon import GAME
+from workers.extract.people import People, names_in
 from workers.extract.rewrite import ASSISTANT, USER, Person, named
 from workers.extract.sentences import clauses
-from workers.extract.statements import People, Statement, state
+from workers.extract.statements import Statement, state
+from workers.extract.subjects import Scene
 
 EXTRACTOR = "local-1"  # name and version; a new version reads segments again
 
@@ -25,9 +29,10 @@ class _Reader:
     """Walks through a segment, remembering who was talked about and what was asked."""
 
     policy: Policy
-    names: dict[str, str]
+    names: frozenset[str]
     people: dict[str, People] = field(default_factory=dict)
     question: str | None = None
+    playing: str | None = None  # who asked for a game, until they have spoken again
     seen: set[str] = field(default_factory=set)
 
     def read(self, event: Event, speakers: Sequence[str]) -> tuple[list[Candidate], str | None]:
@@ -41,11 +46,17 @@ class _Reader:
         me = named(event.name) if event.name else USER
         others = [name for name in speakers if name != event.name]
         you: Person = named(others[0]) if event.name and len(others) == 1 else ASSISTANT
+        if self.playing == event.speaker:
+            self.playing = None
+            return [], "game"
+        if GAME.search(event.content):
+            self.playing = event.speaker
         people = self.people.setdefault(event.speaker, People())
+        scene = Scene(event.occurred_at, me, you, people, self.names, question)
         made: list[Candidate] = []
         reasons: list[str] = []
         for clause in clauses(event.content):
-            outcome = state(clause, event, me=me, you=you, people=people, asked=question)
+            outcome = state(clause, scene)
             if isinstance(outcome, str):
                 reasons.append(outcome)
                 if outcome == "withdrawn":
@@ -96,7 +107,7 @@ def extract(
     `context` holds earlier turns of the session: they tell who is meant, and give no candidates themselves.
     """
     speakers = list(dict.fromkeys(e.name for e in (*context, *events) if e.name))
-    reader = _Reader(policy, {})
+    reader = _Reader(policy, names_in(e.content for e in (*context, *events)) | frozenset(speakers))
     for event in context:
         reader.read(event, speakers)
     candidates: list[Candidate] = []

@@ -27,15 +27,22 @@ def named(name: str) -> Person:
     return Person(name, name)
 
 
+_NO_ADVERB = "|".join(sorted(NOT_ADVERBS))
 _SUBJECT = re.compile(
     rf"\b(?P<who>I|[Ww]e|[Yy]ou)(?P<short>'(?:m|re|ve|ll|d))?(?![\w'])"
-    rf"(?P<adverbs>(?:\s+(?:{ADVERBS}|(?!(?:{'|'.join(NOT_ADVERBS)})\b)[a-z]+ly)\b)*)(?:\s+(?P<verb>[A-Za-z]+(?:'t)?)\b)?"
+    rf"(?P<adverbs>(?:\s+(?:{ADVERBS}|(?!(?:{_NO_ADVERB})\b)[a-z]+ly)\b)*)"
+    r"(?:\s+(?P<verb>[A-Za-z]+(?:'t)?)\b)?"
 )
-_PLURAL = re.compile(r"(?P<other>(?:\b[\w'-]+\s+){1,5})and\s+I\b(?!\s+(?:think|guess|hope|mean)\b)")
+_PLURAL = re.compile(
+    r"^(?:(?:[Mm]y|[Oo]ur|[Tt]he)\s+)?(?!I\b|[Ww]e\b)[\w'-]+(?:\s+[A-Z][\w-]+)?\s+and\s+I\b(?!\s+(?:think|guess"
+    r"|hope|mean)\b)"
+)
+_QUOTES = re.compile(r"(\"[^\"]*\"|\u201c[^\u201d]*\u201d)")
 _INVERTED = re.compile(r"\b(?P<aux>am|have|do|don't|was|did|had|can|will)\s+I\b")
 _OBJECT_BEFORE = re.compile(
-    r"\b(?:for|to|with|of|from|about|than|at|by|on|told|tell|asked?|gave|give|thank|see|love|miss|meet|call|show|let|know|want"
-    r"|need|expect|help|remind|like|and|hate|owe|promised?|teach|taught|send|sent)\s+\Z",
+    r"\b(?:for|to|with|of|from|about|than|at|by|on|told|tell|asked?|gave|give|thank|see|love|miss|meet|call|show"
+    r"|let|know|want"
+    r"|need|expect|help|remind|like|hate|owe|promised?|teach|taught|send|sent|[a-z]+ing)\s+\Z",
     re.IGNORECASE,
 )
 _AND_VERB = re.compile(rf"\b(?P<joint>and|but|or|then)\s+(?P<adverbs>(?:(?:{ADVERBS})\s+)*)(?P<verb>[a-z]+(?:'t)?)\b")
@@ -48,10 +55,12 @@ _OBJECTS = (
 )
 _YOUR = re.compile(r"\b[Yy]ours?\b(?!')")
 _YOURSELF = re.compile(r"\b[Yy]oursel(?:f|ves)\b")
-_TO_BE = {"am": "is", "are": "is", "were": "was", "have": "has", "do": "does", "haven't": "has not", "don't": "does not",
-          "aren't": "is not", "weren't": "was not", "ain't": "is not", "didn't": "did not", "can't": "cannot",
-          "won't": "will not", "couldn't": "could not", "wasn't": "was not", "hadn't": "had not"}  # fmt: skip
-_PARTICIPLES = frozenset("been gone done seen had taken known".split())
+_TO_BE = {
+    "am": "is", "are": "is", "were": "was", "have": "has", "do": "does", "haven't": "has not", "don't": "does not",
+    "aren't": "is not", "weren't": "was not", "ain't": "is not", "didn't": "did not", "can't": "cannot",
+    "won't": "will not", "couldn't": "could not", "wasn't": "was not", "hadn't": "had not",
+}  # fmt: skip
+_PARTICIPLES = frozenset(["been", "gone", "done", "seen", "had", "taken", "known"])
 
 
 def present(verb: str) -> str:
@@ -80,7 +89,15 @@ def agree(verb: str, *, past: bool) -> str:
 
 
 def third_person(text: str, me: Person, you: Person, *, past: bool = False) -> str:
-    """`text` as somebody else would report it: `me` speaks to `you`. Only words change that point at the two."""
+    """`text` as somebody else would report it: `me` speaks to `you`. Only words change that point at the two, and none
+    inside quotation marks.
+    """
+    parts = _QUOTES.split(text)
+    done = "".join(part if place % 2 else _reported(part, me, you, past=past) for place, part in enumerate(parts))
+    return done[:1].upper() + done[1:] if done.startswith(("the user", "the assistant", "their")) else done
+
+
+def _reported(text: str, me: Person, you: Person, *, past: bool) -> str:
     together = _PLURAL.match(text)
     text = _INVERTED.sub(lambda m: f"{agree(m['aux'], past=past)} {me.inside}", text)
 
@@ -91,11 +108,11 @@ def third_person(text: str, me: Person, you: Person, *, past: bool = False) -> s
         name = person.opening if start else person.inside
         tail = f" {verb}" if verb else ""
         if together and together.end() >= match.start() and who == "I":
-            return _join(name, _plural(short), adverbs, tail)
+            return f"{name}{_plural(short)}{adverbs}{tail}"
         if who.lower() == "you" and not short and _OBJECT_BEFORE.search(text, 0, match.start()):
             return f"{name}{adverbs}{tail}"
         if short:
-            return _join(name, _auxiliary(short, verb), adverbs, tail)
+            return f"{name} {_auxiliary(short, verb)}{adverbs}{tail}"
         return f"{name}{adverbs} {agree(verb, past=past)}" if verb else f"{name}{adverbs}"
 
     opens = re.match(r"(?:I|We|we)\b", text)
@@ -107,16 +124,11 @@ def third_person(text: str, me: Person, you: Person, *, past: bool = False) -> s
             {"reflexive": "themself", "own": "their own", "possessive": me.possessive}.get(form, me.inside), done
         )
     done = _YOURSELF.sub("itself" if you is ASSISTANT else "themself", done)
-    done = _YOUR.sub(you.possessive, done)
-    return done[:1].upper() + done[1:] if done.startswith(("the user", "the assistant", "their")) else done
-
-
-def _join(name: str, auxiliary: str, adverbs: str, tail: str) -> str:
-    return f"{name} {auxiliary}{adverbs}{tail}"
+    return _YOUR.sub(you.possessive, done)
 
 
 def _plural(short: str | None) -> str:
-    return {"'m": "are", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would"}.get(short or "", "").strip()
+    return {"'m": " are", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would"}.get(short or "", "")
 
 
 def _auxiliary(short: str, verb: str | None) -> str:
@@ -126,7 +138,7 @@ def _auxiliary(short: str, verb: str | None) -> str:
 
 
 def _agree_joined(text: str) -> str:
-    """ "loves jazz and hate rock" -> "... and hates rock": the second verb of the same subject."""
+    """The second verb of the same subject: "loves jazz and hate rock" -> "loves jazz and hates rock"."""
 
     def joined(match: re.Match[str]) -> str:
         verb = match["verb"]

@@ -1,4 +1,4 @@
-"""Text to clauses that could each be one statement: code, quotes and chat noise taken out. Used by the local extractor."""
+"""Text to clauses that could each be one statement: code, quotes and chat noise taken out. For the local extractor."""
 
 import re
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ _EMOJI = re.compile(
     "(?:[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u200d]|<3|[:;]-?[)(DPp/|](?=\\s|$|[.,]))+"
 )
 _END = re.compile(
-    r"(?<=[.!?\u2026])[\"'\u2019\u201d)\]]*\s+|\s*\n+\s*|(?<=[\w)]);\s+|\s+[\u2014\u2013-]{1,2}\s+|(?<=\w):\s+(?=(?:[Ii]|[Mm]y|[Ww]e|[Oo]ur)\b)"
+    r"(?<=[.!?\u2026])[\"'\u2019\u201d)\]]*\s+|\s*\n+\s*|(?<=[\w)]);\s+|\s+[\u2014\u2013-]{1,2}\s+"
+    r"|(?<=\w):\s+(?=(?:[Ii]|[Mm]y|[Ww]e|[Oo]ur)\b)"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|approx|no|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|ca|cf|fig|vol|dept)|\b[A-Z]|^\d{1,2}|\d)\.\Z",
+    r"(?:\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|approx|no|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|ca|cf|fig|vol|dept)"
+    r"|\b[A-Z]|^\d{1,2}|\d)\.\Z",
     re.IGNORECASE,
 )
 _INITIAL = re.compile(
@@ -22,29 +24,36 @@ _INITIAL = re.compile(
 )
 _LIST_MARK = re.compile(r"^(?:[-*\u2022\u00b7]|\(?\d{1,2}[.)])\s+")
 _CODE_LINE = re.compile(
-    r"^\s*(?:\$ |>>> |#!|import \w|from \w+ import|def \w+\(|class \w+[(:]|return\b.*[;()]|SELECT .* FROM|Traceback|File \""
-    r"|[+-]{1,3} ?\w+.*[=;{(]|[{}<]|(?:FAILED|ERROR|WARN(?:ING)?|INFO|DEBUG)\b)|[;{]\s*$|\w+\(.*\)\s*;?$|=>|==|\|\|?\s|::",
+    r"^\s*(?:\$ |>>> |#!|import \w|from \w+ import|def \w+\(|class \w+[(:]|return\b.*[;()]|SELECT .* FROM"
+    r"|Traceback|File \""
+    r"|[+-]{1,3} ?\w+.*[=;{(]|[{}<]|(?:FAILED|ERROR|WARN(?:ING)?|INFO|DEBUG)\b)|[;{]\s*$|\w+\(.*\)\s*;?$|=>|=="
+    r"|\|\|?\s|::",
 )
-_NOUN_ONLY = re.compile(r"^(?:(?:my|our|me)\b|[A-Z])[\w'-]*(?:\s+[\w-]+){0,3}$")
+_NOUN_ONLY = re.compile(r"^(?!I\b|We\b)(?:(?:[Mm]y|[Oo]ur|[Mm]e)\b|[A-Z])[\w'-]*(?:\s+[\w-]+){0,3}$")
 QUOTED_WORDS = 5  # a longer quotation is somebody's words, not a title
 
 # Said before the matter itself; taken away again and again.
 _LEAD = re.compile(
-    r"^(?:(?:ok(?:ay)?|oh|ah+|aha|hm+|hey|hi|hello|yo|so|well|and|but|also|plus|then|btw|by the way|fyi|anyway|anyways|right"
-    r"|yes|yeah|yep|yup|ya|no|nope|nah|haha+|hahah\w*|lol|lmao+|omg|wow|ugh|oof|ouch|honestly|actually|basically|tbh|literally"
-    r"|thanks|thank you|thx|ta|cheers|great|good|nice|cool|perfect|sweet|awesome|sure|exactly|true|finally|update|correction"
-    r"|good news|bad news|guess what|sorry|quick q(?:uestion)?|morning|good (?:morning|afternoon|evening)|well done|i mean"
-    r"|you know|besides|speaking of which|funny enough|to be honest|in fact|of course|fine|alright|listen|look|man|dude|gosh"
-    r"|god|damn|yay|hooray|phew|meanwhile|otherwise|for now|fun fact|long story short|one more thing|ps|p\.s|note|because|cause"
+    r"^(?:(?:ok(?:ay)?|oh|ah+|aha|hm+|hey|hi|hello|yo|so|well|and|but|also|plus|then|btw|by the way|fyi|anyway"
+    r"|anyways|right"
+    r"|yes|yeah|yep|yup|ya|no|nope|nah|haha+|hahah\w*|lol|lmao+|omg|wow|ugh|oof|ouch|honestly|actually|basically"
+    r"|tbh|literally"
+    r"|thanks|thank you|thx|ta|cheers|great|good|nice|cool|perfect|sweet|awesome|sure|exactly|true|finally|update"
+    r"|correction"
+    r"|good news|bad news|guess what|sorry|quick q(?:uestion)?|morning|good (?:morning|afternoon|evening)"
+    r"|well done|i mean"
+    r"|you know|oops|whoops|no+|bye|ha|hm+|besides|speaking of which|funny enough|to be honest|in fact|of course"
+    r"|fine|alright|listen|look|man|dude|gosh"
+    r"|god|damn|yay|hooray|phew|meanwhile|otherwise|for now|fun fact|long story short|one more thing|ps|p\.s|note"
+    r"|because|cause"
     r"|cuz|since you ask|or)\b(?:[,:!.\s\u2026]+|$))",
     re.IGNORECASE,
 )
-_KEEP_LEAD = re.compile(
-    r"^(?:no|so|well|good|right|fine|nice|great|sure|look|god|note|man|or|sorry|true)\s+[a-z]", re.IGNORECASE
-)
+_KEEP_LEAD = re.compile(r"^(?i:no|so|well|good|right|fine|nice|great|sure|look|god|note|man|or|true)\s+[a-z]")
 _SOFT_LEAD = re.compile(r"^(?:so|and|but|also|plus|then|or|because|cause|cuz)\b", re.IGNORECASE)
 _TAIL = re.compile(
-    r"(?:[\s,]+(?:lol|lmao+|haha+|hehe|btw|tbh|fwiw|imo|imho|pls|plz|thx|thanks|honestly|actually|though|tho|obviously|you know"
+    r"(?:[\s,]+(?:lol|lmao+|haha+|hehe|btw|tbh|fwiw|imo|imho|please|thx|thanks|honestly|actually|though|tho"
+    r"|obviously|you know"
     r"|innit|mate|ok|okay|right|anyway|i guess|yk|fyi|so|and|but)|\s*[,;:\u2026\u2013\u2014-]|\.{2,})+(?=[.!?]*$)",
     re.IGNORECASE,
 )
@@ -70,7 +79,15 @@ _CHAT = (
 _SUBJECT = (
     r"(?:I\b|I'|[Ww]e\b|[Ww]e'|[Mm]y |[Oo]ur |(?:he|she|they)(?:'|\b)|[A-Z][a-z]+(?:'s)? (?:is|has|was|lives|works)\b)"
 )
-_JOIN = re.compile(rf",?\s+(?:and|but|so|plus|also|and also|and then|though)\s+(?={_SUBJECT})|,\s+(?={_SUBJECT})")
+_ASKED = (
+    r"(?:(?:can|could|would|will) you\b|what(?:'?s| is| are| do| should)\b|how (?:do|can|should|would|much"
+    r"|many)\b|where do\b"
+    r"|any (?:ideas?|tips?|advice)\b|do (?:I|you)\b|should I\b|is (?:it|that)\b)"
+)
+_JOIN = re.compile(
+    rf",?\s+(?:and|but|so|plus|also|and also|and then|though)\s+(?={_SUBJECT}|{_ASKED})"
+    rf"|,\s+(?=(?:I\b|I'|[Ww]e\b|[Ww]e'|(?:he|she|they)(?:'|\b))|{_ASKED})"
+)
 _SUBORDINATE = re.compile(
     r"^(?:if|when|while|since|because|after|before|as|although|though|until|once|whenever|unless)\b", re.IGNORECASE
 )
@@ -100,9 +117,9 @@ def clauses(content: str) -> list[Clause]:
             continue
         asks = sentence.rstrip("\"') ").endswith("?")
         quoted = "\ue100" in sentence
-        sentence = sentence.replace("\ue100", " ")
-        polite = re.search(r"\b(?:pls|plz|please)\b", sentence, re.IGNORECASE) is not None
-        found += [Clause(c, number, asks, quoted, polite) for c in _split(_clean(sentence)) if c]
+        bare = sentence.replace("\ue100", " ")
+        polite = re.search(r"\b(?:pls|plz|please)\b", bare, re.IGNORECASE) is not None
+        found += [Clause(c, number, asks, quoted, polite) for c in _split(_clean(bare)) if c]
     return found
 
 
@@ -143,15 +160,18 @@ def _trim(text: str) -> str:
 
 
 def _split(sentence: str) -> list[str]:
-    """Cut where a new subject begins, unless the sentence opens with a subordinate clause or is short enough as it is."""
+    """Cut where a new subject begins, unless the sentence opens with a subordinate clause."""
     if _SUBORDINATE.match(sentence) or not _JOIN.search(sentence):
         return [sentence]
     parts: list[str] = []
     at = 0
     for join in _JOIN.finditer(sentence):
-        if "and" in join.group() and _NOUN_ONLY.match(sentence[at : join.start()]):
+        before = sentence[at : join.start()]
+        if sentence[: join.start()].count("(") > sentence[: join.start()].count(")"):
+            continue
+        if "and" in join.group() and _NOUN_ONLY.match(before):
             continue  # "my sister and I went": one subject
-        parts.append(_trim(sentence[at : join.start()]))
+        parts.append(_trim(before))
         at = join.end()
     parts.append(_trim(sentence[at:]))
     merged: list[str] = []

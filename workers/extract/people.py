@@ -1,0 +1,87 @@
+"""Whom a speaker talks about: relations, names and the pronouns that stand for them. Used by the local extractor."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from workers.extract import lexicon as words
+from workers.extract.rewrite import Person
+
+# Said without "my", these are the speaker's own: "mum lives in Harrogate".
+_OWN = "mum|mom|mam|mama|dad|papa|gran|grandma|grandpa|nana|nan|granny|granddad|grandad|auntie"
+_BARE_FAMILY = re.compile(
+    rf"(?<![\w'-])(?<![Mm]y )(?<![Oo]ur )(?<!your )(?<!his )(?<!her )(?<!their )(?<!the )(?<!a )(?<!'s )"
+    rf"(?P<word>(?:{_OWN}))(?P<own>'s)?(?=\s|$|,)(?!-)"
+)
+_QUALIFIERS = (
+    r"(?:(?:best|old|older|younger|elder|eldest|youngest|little|big|late|new|ex|twin|half|good|close|dear|oldest"
+    r"|step|grand)[ -])*"
+)
+_RELATED = re.compile(
+    rf"\b(?:[Mm]y|[Oo]ur)\s+{_QUALIFIERS}(?P<relation>[a-z-]+)(?:'s name is|,? called|,? named"
+    rf"|,)?\s*(?P<name>[A-Z][\w-]+)?"
+)
+_NAMED = re.compile(r"^(?P<name>[A-Z][\w-]+)(?:'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+)")
+_MID_SENTENCE = re.compile(r"(?:[a-z,;]|\b[Mm]y|\bI)\s+([A-Z][a-z\u00df-\u024f][\w-]*)")
+_SENTENCE = re.compile(r"(?:^|[.!?\n]\s+)([^\W\d_])")
+
+
+@dataclass(slots=True)
+class People:
+    """The last woman and the last man that somebody mentioned, and how each name belongs to them."""
+
+    she: str | None = None
+    he: str | None = None
+    relations: dict[str, str] = field(default_factory=dict)
+
+    def note(self, display: str, relation: str | None) -> None:
+        """Remember somebody as `display` ("the user's sister Anna")."""
+        if relation is None or relation not in words.MALE:
+            self.she = display
+        if relation is None or relation not in words.FEMALE:
+            self.he = display
+
+    def meant_by(self, pronoun: str) -> str | None:
+        """Who "he" or "she" is, if anybody was named."""
+        return self.she if pronoun.lower() in {"she", "her"} else self.he
+
+    def listen(self, text: str, me: Person, names: frozenset[str]) -> None:
+        """Take note of everybody whom a clause names."""
+        for match in _RELATED.finditer(own_family(text)):
+            relation = match["relation"]
+            if relation not in words.RELATIONS:
+                continue
+            name = match["name"] if match["name"] not in words.NOT_NAMES else None
+            display = f"{me.possessive} {relation}" + (f" {name}" if name else "")
+            self.note(display, relation)
+            if name:
+                self.relations[name] = display
+        named = named_subject(text, names)
+        if named is not None:
+            self.note(self.relations.get(named, named), None)
+
+
+def own_family(text: str) -> str:
+    """Family words that stand alone, with whose they are: "mum lives" -> "my mum lives"."""
+    return _BARE_FAMILY.sub(lambda m: f"my {m['word']}{m['own'] or ''}", text)
+
+
+def named_subject(text: str, names: frozenset[str]) -> str | None:
+    """The name with which a clause opens and of which it says something."""
+    match = _NAMED.match(text)
+    if match is None or match["name"] not in names or match["verb"] in words.NOT_VERBS:
+        return None
+    return match["name"]
+
+
+def names_in(contents: Iterable[str]) -> frozenset[str]:
+    """Words that are names: written with a capital inside a sentence, or at the start of one by somebody who starts
+    sentences with a small letter.
+    """
+    found: set[str] = set()
+    for content in contents:
+        found.update(match.group(1) for match in _MID_SENTENCE.finditer(content))
+        initials = _SENTENCE.findall(content)
+        if any(letter.islower() for letter in initials):
+            found.update(re.findall(r"(?:^|[.!?\n]\s+)([A-Z][a-z\u00df-\u024f][\w-]*)", content))
+    return frozenset(found) - words.NOT_NAMES

@@ -1,0 +1,118 @@
+"""Whom a clause is about, said out loud: dropped subjects, pronouns and bare nouns. For the local extractor."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.temporal import resolve
+from workers.extract import lexicon as words
+from workers.extract.people import People, named_subject, own_family
+from workers.extract.rewrite import ASSISTANT, Person
+
+_FIRST = re.compile(r"\bI(?:'\w+)?\s+\w+|\b(?:[Mm]y|[Oo]ur)\b")
+_OPENS_FIRST = re.compile(
+    r"^(?:I\b|I'|[Ww]e\b|[Ww]e'|[Mm]y\b|[Oo]ur\b|[Mm]e and\b|[Bb]oth of us\b|(?:[Mm]ost|[Oo]ne|[Aa]ll"
+    r"|[Ss]ome)(?: of)? my\b)"
+)
+_OPENS_VAGUE = re.compile(
+    r"^(?:it|its|it's|this|that|that's|there|there's|these|those|they|they're|them|which|one|everyone|nobody|nothing"
+    r"|everything|having|being|knowing|seeing|what|how|if|when|must|lucky|having)\b",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(r"^(?P<who>[Hh]e|[Ss]he|[Hh]is|[Hh]er)(?P<short>'s|'ll|'d)?(?=\s)")
+_NOUN = re.compile(
+    r"^(?:the\s+)?(?P<noun>[a-z][\w-]*(?:\s+[a-z][\w-]*)?(?:\s+(?:at|of|for|in|with)\s+(?:the\s+)?\w+)?)"
+    r"(?P<verb>'s|\s+is|\s+was|\s+runs?|\s+ends?|\s+starts?|\s+lasts?|\s+gets?|\s+goes|\s+has|\s+needs)\s+(?=\S)"
+)
+_DROPPED = re.compile(r"^(?P<verb>[a-z]+(?:'t)?)\b(?P<rest>.*)$", re.DOTALL)
+_AFTER_GERUND = re.compile(
+    r"^\s+(?:an?|the|my|our|to|on|in|for|at|with|from|through|some|back|up|off|out|home|this|as|\d)\b"
+)
+_ABOUT_YOU = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
+_OFFER = re.compile(
+    r"\b(?:want me|would you like|should I|shall I|do you want|may I|can I|could you|can you|did you know"
+    r"|do you know|you know"
+    r"|do you think|ready|mean|want to)\b",
+    re.IGNORECASE,
+)
+# "my birthday's on Friday": the noun's own verb, not its possession.
+_OWN_IS = re.compile(
+    r"^(?P<own>[Mm]y (?:[\w-]+ )?[\w-]+)'s(?=\s+(?:on|at|an?|the|in|called|now|not|only|this|next|from|\d|still|so)\b)"
+)
+NOTE_WORDS = 15  # a dated note is short
+ANSWER_WORDS = 12  # a longer answer says its subject itself
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a clause is read in: who says it to whom and when, whom they know, what was asked before."""
+
+    said_at: datetime
+    me: Person
+    you: Person
+    people: People
+    names: frozenset[str]
+    asked: str | None = None
+
+
+def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: PLR0911 - one return for each way
+    """The clause with its subject, and how sure we are of it; None if nobody can tell whom it is about."""
+    me, people, names, asked = scene.me, scene.people, scene.names, scene.asked
+    text = re.sub(r"^[Mm]e,? (?=I\b)", "", own_family(text.removeprefix(f"{scene.you.inside}, ")))
+    if _OPENS_FIRST.match(text):
+        return _OWN_IS.sub(r"\g<own> is", text), 0.85
+    pronoun = _PRONOUN.match(text)
+    if pronoun:
+        who = people.meant_by(pronoun["who"])
+        return (_for_pronoun(text, pronoun, who), 0.7) if who else None
+    if named_subject(text, names):
+        return text, 0.75
+    completed = _completed(text)
+    if completed:
+        return completed, 0.65
+    if _FIRST.search(text) and not _OPENS_VAGUE.match(text):
+        return text, 0.7
+    alone = scene.you is ASSISTANT  # two people who chat speak in whole sentences: bare nouns are general there
+    noun = _NOUN.match(text) if alone else None
+    if noun and not {noun["noun"].split()[0], noun["noun"].split()[-1]} & (words.GENERIC_NOUNS | words.NOT_VERBS):
+        verb = " is" if noun["verb"] == "'s" else noun["verb"]
+        return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
+    if alone and asked and _answers(text, asked):
+        return f'To the question "{asked}?" {me.inside} answered: {text}', 0.55
+    if resolve(text, scene.said_at) and len(text.split()) <= NOTE_WORDS and not _OPENS_VAGUE.match(text):
+        return f"{me.opening} notes: {text}", 0.55
+    return None
+
+
+def _for_pronoun(text: str, pronoun: re.Match[str], who: str) -> str:
+    rest = text[pronoun.end() :]
+    if pronoun["who"].lower() in {"his", "her"}:
+        return f"{who}'s{rest}"
+    short = {"'s": " is", "'ll": " will", "'d": " would"}.get(pronoun["short"] or "", "")
+    if short == " is" and re.match(r"\s+(?:got|been|had|gone|moved|started|stopped|finished)\b", rest):
+        short = " has"
+    return f"{who}{short}{rest}"
+
+
+def _completed(text: str) -> str | None:
+    """A clause whose "I" was left out, with it."""
+    dropped = _DROPPED.match(text)
+    if dropped is None:
+        return None
+    verb, rest = dropped["verb"].lower(), dropped["rest"]
+    if verb == "been":
+        return f"I have {text}"
+    if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER:
+        return f"I {text}"
+    if verb in words.GERUNDS and _AFTER_GERUND.match(rest):
+        return f"I am {text}"
+    if verb in words.STATES or re.match(r"not an? ", text):
+        return f"I am {text}"
+    return None
+
+
+def _answers(text: str, asked: str) -> bool:
+    """Whether the clause is a short answer to a question about the one who speaks."""
+    if _ABOUT_YOU.search(asked) is None or _OFFER.search(asked) or _OPENS_VAGUE.match(text):
+        return False
+    return 2 <= len(text.split()) <= ANSWER_WORDS and not re.search(r"\b(?:it|that|this|you)\b", text, re.IGNORECASE)
