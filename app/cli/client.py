@@ -114,7 +114,7 @@ def connect(settings: Settings) -> Iterator[Service]:
         with Service(url, find_key(settings)) as service:
             yield service
         return
-    errors.print("No service is running; starting one for this command.", style="dim", highlight=False)
+    errors.print("No service is running; starting one for this command.", style="dim")
     with started(settings.mneme_home, {}) as url, Service(url, find_key(settings)) as service:
         yield service
 

@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-out = Console()
-errors = Console(stderr=True)
+out = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
 
 
 def progress() -> Progress:

@@ -58,8 +58,8 @@ def demo() -> None:
             out.print(answer_view(service.post("/v1/recall", body), context=question is QUESTIONS[0]))
         counts = memory_counts(service)
         out.print(Rule())
-        out.print(f"{len(events)} turns became {sum(counts.values())} memories: {describe(counts)}.", highlight=False)
-    errors.print("The instance and its data are gone. `mneme serve` starts one that stays.", highlight=False)
+        out.print(f"{len(events)} turns became {sum(counts.values())} memories: {describe(counts)}.")
+    errors.print("The instance and its data are gone. `mneme serve` starts one that stays.")
 
 
 def conversation() -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ def temporary_service(settings: Settings) -> Iterator[Service]:
     directory = Path(tempfile.mkdtemp(prefix="mneme-demo-"))
     home = directory / "home"
     try:
-        errors.print("Starting a temporary instance.", style="dim", highlight=False)
+        errors.print("Starting a temporary instance.", style="dim")
         with started(home, {"MNEME_MODEL_DIR": str(settings.model_dir.absolute())}) as url:
             key = (home / "api_key").read_text().strip()
             with Service(url, key) as service:

@@ -57,7 +57,7 @@ def import_events(
             for name, number in users.items():
                 before = bar.tasks[task].completed
                 wait_processed(service, name, number, lambda done, base=before: bar.update(task, completed=base + done))  # type: ignore[misc]
-    out.print(f"{accepted} accepted, {duplicates} already there.", highlight=False)
+    out.print(f"{accepted} accepted, {duplicates} already there.")
 
 
 def where(answer: httpx.Response, batch: list[import_file.Line]) -> str:

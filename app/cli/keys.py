@@ -43,7 +43,7 @@ def create(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
     }
     with connect(Settings()) as service:
         made = service.post("/v1/keys", {k: v for k, v in body.items() if v is not None})
-    out.print(made["token"], highlight=False, soft_wrap=True)
+    out.print(made["token"], soft_wrap=True)
 
 
 @commands.command("list")
@@ -71,7 +71,7 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The id, as `mneme keys li
     """End a key; at most a second later it opens nothing."""
     with connect(Settings()) as service:
         service.delete(f"/v1/keys/{key_id}")
-    out.print(f"Revoked {escape(key_id)}.", highlight=False)
+    out.print(f"Revoked {escape(key_id)}.")
 
 
 def _day(instant: str | None) -> str:

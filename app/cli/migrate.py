@@ -32,6 +32,6 @@ def migrate(
         raise CommandError("DATABASE_URL has no password: postgresql://mneme_app:PASSWORD@host/database")
     owner = settings.migration_database_url.get_secret_value()
     schema.migrate(owner, unquote(password))
-    errors.print(f"The schema is at revision {schema.head_revision()}.", highlight=False)
+    errors.print(f"The schema is at revision {schema.head_revision()}.")
     if with_key:
-        out.print(create_key(owner), highlight=False, soft_wrap=True)
+        out.print(create_key(owner), soft_wrap=True)

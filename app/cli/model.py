@@ -41,7 +41,7 @@ def export(
     settings = Settings()
     name, models = model or settings.embedding_model, directory or settings.model_dir
     if not force and is_exported(models, name):
-        errors.print(f"The encoder {escape(name)} is in {escape(str(models))} already.", highlight=False)
+        errors.print(f"The encoder {escape(name)} is in {escape(str(models))} already.")
         return
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("sentence_transformers") is None:
         raise CommandError(
@@ -67,7 +67,6 @@ def export(
     errors.print(
         f"Exported {escape(made.name)} as {made.back_end}: {made.dimension} dimensions, "
         f"cosine to torch {made.cosine_mean:.4f} (least {made.cosine_min:.4f}).",
-        highlight=False,
     )
 
 

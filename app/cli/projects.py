@@ -24,8 +24,8 @@ def create(name: Annotated[str, typer.Argument(help="A name for people.")]) -> N
     with connect(Settings()) as service:
         project = service.post("/v1/projects", {"name": name})
         key = service.post("/v1/keys", {"name": "first", "scopes": ["admin"], "project_id": project["id"]})
-    errors.print(f"Project {escape(project['name'])}: {project['id']}. Its admin key:", highlight=False)
-    out.print(key["token"], highlight=False, soft_wrap=True)
+    errors.print(f"Project {escape(project['name'])}: {project['id']}. Its admin key:")
+    out.print(key["token"], soft_wrap=True)
 
 
 @commands.command("list")

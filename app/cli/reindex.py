@@ -29,4 +29,4 @@ def reindex() -> None:
     if job["state"] == "failed":
         raise CommandError(f"job {job['id']} failed: {job['error']}. Retry it with POST /v1/jobs/{job['id']}/retry.")
     counts = ", ".join(f"{name} {number}" for name, number in sorted(job["counts"].items()))
-    out.print(f"The index is rebuilt. {counts}", highlight=False)
+    out.print(f"The index is rebuilt. {counts}")

@@ -36,12 +36,12 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return int(tree(arguments)(args=list(arguments), prog_name="mneme", standalone_mode=True) or 0)
     except (CommandError, EmbeddedError, MnemeError) as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
         return 1
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(str(part) for part in problem["loc"]).upper()
-            errors.print(f"[bold red]Error:[/] {escape(name)}: {escape(problem['msg'])}", highlight=False)
+            errors.print(f"[bold red]Error:[/] {escape(name)}: {escape(problem['msg'])}")
         return NO_SUCH
 
 

@@ -113,11 +113,14 @@ class Instance:
 
     def end(self) -> None:
         """Whatever happened: leave no process behind (for the end of a test)."""
-        for process in leftovers(self.home_path):
-            process.kill()
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        for process in leftovers(self.home_path):
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:  # it ended with its supervisor
+                continue
 
     def database_url(self) -> str:
         """A superuser's connection, to look at everything."""
