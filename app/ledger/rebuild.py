@@ -52,10 +52,11 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
         return
     context.index.ensure(building.name, building.dimension)
     until = time.monotonic() + SLICE_SECONDS
-    finished = False
-    while not finished and time.monotonic() < until:
+    while True:
         lease.check()
         done, finished = _step(context, context.index, building, counts, done)
+        if finished or time.monotonic() >= until:
+            break
     with context.db.transaction(scope) as conn:
         if finished:
             old = read_live(context)

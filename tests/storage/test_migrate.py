@@ -11,18 +11,14 @@ from app.domain.scope import ProjectScope, UserScope
 from app.settings import Settings
 from app.storage.db import Database
 from app.storage.migrate import current_revision, head_revision, migrate, schema_is_current
+from tests.support.private import private_database
 
 
 @pytest.fixture
 def empty(postgres):
     """A fresh database in the same cluster: (owner DSN, application DSN)."""
-    name = f"m{uuid4().hex}"
-    with psycopg.connect(postgres.owner_dsn, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    owner = psycopg.conninfo.make_conninfo(postgres.owner_dsn, dbname=name)
-    yield owner, psycopg.conninfo.make_conninfo(postgres.app_dsn, dbname=name)
-    with psycopg.connect(postgres.owner_dsn, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with private_database(postgres, migrated=False) as private:
+        yield private.owner_dsn, private.app_dsn
 
 
 def opened(dsn):
@@ -48,7 +44,8 @@ def test_everything_belongs_to_the_owner_who_cannot_log_in(empty, postgres):
     with psycopg.connect(owner) as conn:
         owners = conn.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").fetchall()
         roles = conn.execute(
-            "SELECT rolname, rolcanlogin, rolbypassrls, rolsuper FROM pg_roles WHERE rolname LIKE 'mneme%' ORDER BY 1"
+            "SELECT rolname, rolcanlogin, rolbypassrls, rolsuper FROM pg_roles"
+            " WHERE rolname IN ('mneme_app', 'mneme_owner') ORDER BY 1"
         ).fetchall()
         bare = conn.execute(
             "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'project_id'"
