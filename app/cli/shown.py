@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 SCORES_SHOWN = 4
+SIGNALS = ("dense", "sparse", "window", "entity", "time")  # in this order, then the rest
+ALWAYS = {"retention", "recency"}  # of every item, whatever is asked
 TEXT_SHOWN = 400
 
 
@@ -51,9 +53,9 @@ def items_table(items: list[dict[str, Any]]) -> Table:
 
 
 def signals(scores: dict[str, float]) -> str:
-    """The strongest signals."""
-    ranked = sorted(((v, k) for k, v in scores.items() if v), reverse=True)[:SCORES_SHOWN]
-    return escape("\n".join(f"{name} {value:.2f}" for value, name in ranked))
+    """Why it is here: the signals that say something about this question."""
+    told = {name: scores[name] for name in (*SIGNALS, *sorted(scores)) if scores.get(name) and name not in ALWAYS}
+    return escape("\n".join(f"{name} {value:.2f}" for name, value in list(told.items())[:SCORES_SHOWN]))
 
 
 def sources(found: list[dict[str, Any]]) -> str:
