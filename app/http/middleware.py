@@ -82,6 +82,7 @@ def report(error: Exception, scope: Scope) -> None:
     logger.log(
         logging.ERROR,
         "request_failed",
+        request_id=scope["state"]["request_id"],
         method=scope["method"],
         route=getattr(scope.get("route"), "path", None),
         error=f"{type(error).__module__}.{type(error).__qualname__}",

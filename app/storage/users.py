@@ -14,7 +14,7 @@ FROM (SELECT count(*) AS n, coalesce(sum(events), 0)::bigint AS events, min(firs
       FROM events WHERE project_id = %(project)s AND user_id = %(user)s AND state <> 'processed') o,
      (SELECT coalesce(json_object_agg(status, n), '{}') AS counts FROM (
           SELECT status, count(*) AS n FROM memories
-          WHERE project_id = %(project)s AND user_id = %(user)s GROUP BY status) c) m
+          WHERE project_id = %(project)s AND user_id = %(user)s AND status <> 'erased' GROUP BY status) c) m
 """
 
 

@@ -1,6 +1,17 @@
 """Events over HTTP: stored, listed, read back; duplicates, conflicts, limits of a batch."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
+
+SEGMENT = """
+INSERT INTO segments (id, project_id, user_id, session_id, event_ids, events_hash, extractor, started_at, ended_at)
+VALUES (%(s)s, %(p)s, 'anna', 's1', ARRAY[%(e)s::uuid], 'x', 't', now(), now())
+"""
+CANDIDATE = """
+INSERT INTO candidates (id, project_id, user_id, session_id, segment_id, ordinal, event_ids, occurred_at, body, state,
+    decision, reason)
+VALUES (gen_random_uuid(), %(p)s, 'anna', 's1', %(s)s, 0, ARRAY[%(e)s::uuid], now(), '{"text": "Anna moved."}',
+    'decided', 'add', 'new')
+"""
 
 
 def event(content: str = "I moved to Lisbon.", **fields):
@@ -13,7 +24,7 @@ def send(api, *events, **params):
 
 def test_accepted_events_come_back_as_sent(api):
     sent = event(
-        "Zoë said: 👩\u200d👩\u200d👧 \u200fשלום\u200f — café",
+        "Zoë said: 👩\u200d👩\u200d👧 \u200fשלב\u200f — café",
         id="chat-7:12",
         name="Zoë",
         agent_id="bot",
@@ -140,14 +151,8 @@ def test_secrets_are_masked_but_for_an_admin_who_asks_for_one_event(api, served,
 def test_what_an_event_did_is_shown(api, served, project):
     item = send(api, event()).json()["items"][0]
     with served.context.db.transaction(project) as conn:
-        conn.execute(
-            "WITH s AS (INSERT INTO segments (id, project_id, user_id, session_id, event_ids, events_hash, extractor,"
-            " started_at, ended_at) VALUES (gen_random_uuid(), %(p)s, 'anna', 's1', ARRAY[%(e)s::uuid], 'x', 't', now(),"
-            " now()) RETURNING id) INSERT INTO candidates (id, project_id, user_id, session_id, segment_id, ordinal,"
-            " event_ids, occurred_at, body, state, decision, reason) SELECT gen_random_uuid(), %(p)s, 'anna', 's1', id,"
-            """ 0, ARRAY[%(e)s::uuid], now(), '{"text": "Anna moved to Lisbon."}', 'decided', 'add', 'new'"""
-            " FROM s",
-            {"p": project.project_id, "e": item["id"]},
-        )
+        values = {"p": project.project_id, "e": item["id"], "s": uuid4()}
+        conn.execute(SEGMENT, values)
+        conn.execute(CANDIDATE, values)
     effects = api.get(f"/v1/events/{item['id']}").json()["effects"]
-    assert effects == [{"effect": "created", "memory_id": None, "text": "Anna moved to Lisbon.", "reason": "new"}]
+    assert effects == [{"effect": "created", "memory_id": None, "text": "Anna moved.", "reason": "new"}]
