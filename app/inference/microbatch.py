@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from app.inference.protocol import EncoderUnavailableError
+
 Vector = npt.NDArray[np.float32]
 EncodeBatch = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 
 class _Waiting:
-    """One caller: woken either with its vector, or without one to lead the next batch (or to run alone)."""
+    """One caller: woken with its vector, with the batch's error, or to lead the next batch."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.vector: Vector | None = None
+        self.error: EncoderUnavailableError | None = None
         self.leads = False
         self.wake = threading.Event()
 
@@ -24,7 +27,8 @@ class _Waiting:
 class MicroBatcher:
     """The first caller runs at once; those who come while it runs are one batch, led by the first of them.
 
-    A caller leads at most one batch, so nobody works for others after its own answer is there.
+    A caller leads at most one batch, so nobody works for others after its own answer is there. An encoder that cannot
+    answer fails the whole batch; after any other error the followers run alone, so that one text cannot fail them.
     """
 
     def __init__(self, encode: EncodeBatch, *, largest: int = 32) -> None:
@@ -46,7 +50,9 @@ class MicroBatcher:
             caller.wake.wait()
         if caller.leads:
             return self._lead(caller)
-        if caller.vector is None:  # the batch failed: whose fault it was shows when each runs alone
+        if caller.error is not None:
+            raise EncoderUnavailableError(str(caller.error)) from caller.error
+        if caller.vector is None:
             alone: Vector = self._encode([text])[0]
             return alone
         return caller.vector
@@ -60,6 +66,10 @@ class MicroBatcher:
                 follower.vector = vector
             own: Vector = vectors[0]
             return own
+        except EncoderUnavailableError as error:
+            for follower in followers:
+                follower.error = error
+            raise
         finally:
             for follower in followers:
                 follower.wake.set()
