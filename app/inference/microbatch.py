@@ -64,12 +64,13 @@ class MicroBatcher:
             vectors = self._encode([leader.text, *(f.text for f in followers)])
             for follower, vector in zip(followers, vectors[1:], strict=True):
                 follower.vector = vector
-            own: Vector = vectors[0]
-            return own
         except EncoderUnavailableError as error:
             for follower in followers:
                 follower.error = error
             raise
+        else:
+            own: Vector = vectors[0]
+            return own
         finally:
             for follower in followers:
                 follower.wake.set()
