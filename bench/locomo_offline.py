@@ -31,8 +31,9 @@ from app.domain.keytext import key_text, plain_text
 from app.domain.lexical import TEXT_LENGTH, WINDOW_LENGTH, document_vector, query_vector
 from app.domain.policy import DEFAULT
 from app.domain.query import QueryPlan, understand
-from app.domain.ranking import Candidates, Weights, rank
+from app.domain.ranking import Weights, rank
 from app.domain.scope import UserScope
+from app.domain.signals import Candidates
 from app.index.protocol import IndexQuery, PointKind
 from app.index.scan import ScanRow, scan
 from app.inference.select import load_encoder

@@ -3,9 +3,8 @@
 A z-score blend, because rank fusion of a weak and a strong signal is worse than the strong one alone (FIGURES.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +41,6 @@ def floor(values: Sequence[float], *, limit: int, lexical: bool) -> float:
     if not values or (lexical and len(values) < limit):
         return 0.0
     return min(values)
-
-
-def column(ids: Sequence[UUID], scores: Mapping[UUID, float], missing: float) -> Vector:
-    """One signal over the candidates, in their order."""
-    return np.array([scores.get(id_, missing) for id_ in ids], dtype=np.float64)
 
 
 def standard(values: Vector, known: npt.NDArray[np.bool_] | None = None) -> Vector:

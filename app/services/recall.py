@@ -15,8 +15,9 @@ from app.domain.lexical import query_vector
 from app.domain.pending import PendingScore, rank_pending
 from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
-from app.domain.ranking import Candidates, Item, Weights, rank
+from app.domain.ranking import Item, Weights, rank
 from app.domain.scope import UserScope
+from app.domain.signals import Candidates
 from app.domain.sufficiency import BEST, Support, is_sufficient
 from app.services.recall_pending import PendingTurns, document
 from app.services.recall_search import Hits, Question

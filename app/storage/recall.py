@@ -14,7 +14,8 @@ from app.domain.policy import DEFAULT, Policy, load_policy
 from app.domain.query import Narrowing
 from app.domain.scope import UserScope
 from app.storage.db import Connection, Row
-from app.storage.events import COLUMNS, to_event
+from app.storage.events import COLUMNS as EVENT_COLUMNS
+from app.storage.events import to_event
 
 ABOUT_USER = """
 SELECT (SELECT body FROM policies WHERE project_id = %(project)s) AS policy,
@@ -22,6 +23,9 @@ SELECT (SELECT body FROM policies WHERE project_id = %(project)s) AS policy,
         WHERE project_id = %(project)s AND user_id = %(user)s) AS events,
        ARRAY(SELECT DISTINCT name FROM speakers WHERE project_id = %(project)s AND user_id = %(user)s) AS speakers
 """
+
+# What an app attached to a turn takes no part in a recall, and parsing it would cost more than reading the rows.
+COLUMNS = EVENT_COLUMNS.replace(" metadata,", " '{}'::json AS metadata,")
 
 # A turn that only supports statements that no longer hold; for `latest_only`.
 OUTDATED = """
@@ -152,10 +156,9 @@ def neighbours(
     if not ids:
         return found
     where, values = narrow(narrowing, point_of_view_only=True)
-    columns = ", ".join(f"e.{column.strip()}" for column in COLUMNS.split(","))
     scoped = f"{where} AND e.project_id = %(project)s AND e.user_id = %(user)s"
     values |= {"ids": list(ids), "project": scope.project_id, "user": scope.user_id}
-    for row in conn.execute(NEIGHBOURS.format(columns=columns, where=scoped), values).fetchall():
+    for row in conn.execute(NEIGHBOURS.format(columns=COLUMNS, where=scoped), values).fetchall():
         found.setdefault(row["of"], []).append(to_event(row))
     return found
 

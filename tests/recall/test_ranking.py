@@ -13,7 +13,8 @@ from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
 from app.domain.pending import PendingScore
 from app.domain.policy import DEFAULT
 from app.domain.query import Kind, understand
-from app.domain.ranking import Candidates, Weights, rank
+from app.domain.ranking import Weights, rank
+from app.domain.signals import Candidates
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 WEIGHTS = Weights(DEFAULT.recall, DEFAULT.retention.tau_days)
