@@ -21,7 +21,8 @@ from typing import ClassVar
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One refused field: `pointer` is a JSON pointer into the body (`/events/0/content`), or `query:name`,
-    `path:name`, `header:name` for the other parts of a request."""
+    `path:name`, `header:name` for the other parts of a request.
+    """
 
     pointer: str
     detail: str

@@ -17,7 +17,7 @@ class MemoryType(StrEnum):
     FORESIGHT = "foresight"
     REFLECTION = "reflection"
     RESOURCE = "resource"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a type of memory
 
 
 class MemoryStatus(StrEnum):
@@ -33,7 +33,7 @@ class MemoryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What an extractor proposes to remember. `subject`, `attribute`, `value` are lower-cased and normalised or None."""
+    """What an extractor proposes to remember. `subject`, `attribute`, `value` are normalised lower case or None."""
 
     text: str
     type: MemoryType

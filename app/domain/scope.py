@@ -1,4 +1,4 @@
-"""Whose data a piece of code may touch. Every storage and index function takes one of these; there is no unscoped query."""
+"""Whose data a piece of code may touch. Storage and index functions take one of these; there is no unscoped query."""
 
 from dataclasses import dataclass
 from uuid import UUID

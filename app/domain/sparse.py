@@ -1,4 +1,4 @@
-"""A sparse vector: parallel arrays of term ids (uint32) and weights (float32). Made by `lexical`, stored and indexed."""
+"""A sparse vector: arrays of term ids (uint32) and weights (float32). Made by `lexical`, stored and indexed."""
 
 from dataclasses import dataclass
 
