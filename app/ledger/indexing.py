@@ -39,8 +39,8 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
         _write(context, context.index, item.user, rows, targets)
         lease.check()
         with context.db.transaction(item.user) as conn:
-            work.heartbeat(conn, item, lease.seconds)
             points.mark_indexed(conn, item.user, rows)
+            work.heartbeat(conn, item, lease.seconds)
         time.sleep(PAUSE)
     with context.db.transaction(item.user) as conn:
         event_stages.mark_processed(conn, item.user)

@@ -11,6 +11,17 @@ from app.storage.db import Connection
 from app.storage.events import COLUMNS, to_event
 
 
+def lock(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
+    """Lock these rows in one order before a stage changes several: stages of one user then queue, not deadlock.
+
+    A transaction locks memories before events, and events before work.
+    """
+    conn.execute(
+        "SELECT 1 FROM events WHERE id = ANY (%s) AND project_id = %s AND user_id = %s ORDER BY id FOR NO KEY UPDATE",
+        (list(ids), scope.project_id, scope.user_id),
+    )
+
+
 def to_extract(conn: Connection, scope: UserScope, session_id: str, limit: int) -> list[Event]:
     """The oldest unread events of a session, in the order in which they were said."""
     rows = conn.execute(
@@ -88,6 +99,7 @@ def bump(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
 
 def mark_consolidated(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
     """Close these events for consolidation, unless one of their candidates is still open."""
+    lock(conn, scope, ids)
     conn.execute(
         "UPDATE events e SET consolidated_at = now() WHERE e.id = ANY (%s) AND e.project_id = %s AND e.user_id = %s"
         " AND e.consolidated_at IS NULL AND NOT EXISTS (SELECT 1 FROM candidates c"
@@ -99,11 +111,11 @@ def mark_consolidated(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -
 def mark_processed(conn: Connection, scope: UserScope) -> int:
     """Close the events of this user that the whole pipeline has finished with; returns how many."""
     return conn.execute(
-        "UPDATE events e SET state = 'processed', processed_at = now()"
+        "UPDATE events SET state = 'processed', processed_at = now() WHERE id IN (SELECT e.id FROM events e"
         " WHERE e.project_id = %s AND e.user_id = %s AND e.state = 'pending' AND e.extracted_at IS NOT NULL"
         " AND e.consolidated_at IS NOT NULL AND e.version = e.indexed_version"
         " AND NOT EXISTS (SELECT 1 FROM memory_sources s JOIN memories m ON m.id = s.memory_id"
-        " WHERE s.event_id = e.id AND m.version <> m.indexed_version)",
+        " WHERE s.event_id = e.id AND m.version <> m.indexed_version) ORDER BY e.id FOR NO KEY UPDATE OF e)",
         (scope.project_id, scope.user_id),
     ).rowcount
 

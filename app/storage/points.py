@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
+from app.storage import event_stages
 from app.storage.db import Connection, Row
 
 NIL = UUID(int=0)
@@ -67,9 +68,11 @@ def page(  # noqa: PLR0913 - whose, of which model, which part
 
 
 def mark_indexed(conn: Connection, scope: UserScope, rows: Sequence[PointRow]) -> None:
-    """Note the version that was written, where it is still the newest."""
-    for table in ("event", "memory"):
+    """Note the version that was written, where it is still the newest. Memories come first, as in consolidation."""
+    for table in ("memory", "event"):
         written = [(row.id, row.version) for row in rows if row.kind == table]
+        if table == "event":
+            event_stages.lock(conn, scope, [i for i, _ in written])
         if written:
             conn.execute(
                 f"UPDATE {'events' if table == 'event' else 'memories'} t SET indexed_version = x.version"

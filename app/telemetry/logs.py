@@ -45,7 +45,7 @@ def configure_logs(level: str, process: str) -> Logger:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.getLevelNamesMapping()[level.upper()], logging.INFO))
-    for noisy in ("httpx", "httpcore", "alembic", "psycopg.pool", "kombu", "uvicorn.access"):
+    for noisy in ("httpx", "httpcore", "alembic", "psycopg.pool", "kombu", "celery", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logger: Logger = structlog.get_logger()
     return logger

@@ -71,6 +71,7 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
     lease.check()
     found = any(finding.candidates for finding in findings)
     with context.db.transaction(item.user) as conn:
+        event_stages.lock(conn, item.user, [*reading.touched, *(event.id for event in reading.new)])
         vectors.upsert(conn, item.user, context.encoder.fingerprint, stored)
         vectors.update_windows(conn, item.user, windows)
         event_stages.bump(conn, item.user, reading.touched)
@@ -118,8 +119,8 @@ def _read(context: ProcessContext, item: WorkItem) -> Reading | None:
 def _understand(
     context: ProcessContext, item: WorkItem, reading: Reading, dense: npt.NDArray[np.float32], lease: Lease
 ) -> list[Finding]:
-    """Cut the turns into segments and read each with the turns before it."""
-    findings = []
+    """Cut the turns into segments and read each with the turns before it; embed all statements in one go."""
+    read: list[tuple[Segment, list[Candidate], dict[UUID, str]]] = []
     past = list(reading.context)
     limit = min(CONTEXT_TURNS, reading.policy.extract.context_events)
     for plan in segment(reading.new, dense, reading.policy):
@@ -137,16 +138,20 @@ def _understand(
             started_at=plan.events[0].occurred_at,
             ended_at=plan.events[-1].occurred_at,
         )
-        findings.append(Finding(row, _stored(context, row, made, lease), skipped))
+        read.append((row, made, skipped))
         past += plan.events
-    return findings
-
-
-def _stored(context: ProcessContext, row: Segment, made: Sequence[Candidate], lease: Lease) -> list[StoredCandidate]:
-    dense = _encode(context, [candidate.text for candidate in made], lease)
+    statements = iter(_encode(context, [candidate.text for _, made, _ in read for candidate in made], lease))
+    model = context.encoder.fingerprint
     return [
-        StoredCandidate(context.new_id(), row.id, place, candidate, context.encoder.fingerprint, dense[place])
-        for place, candidate in enumerate(made)
+        Finding(
+            row,
+            [
+                StoredCandidate(context.new_id(), row.id, place, candidate, model, next(statements))
+                for place, candidate in enumerate(made)
+            ],
+            skipped,
+        )
+        for row, made, skipped in read
     ]
 
 
