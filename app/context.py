@@ -14,7 +14,7 @@ from app.queue import HintSender, create_hints
 from app.services.collections import LiveCollection, check_model, ensure_live
 from app.settings import Settings
 from app.storage.db import Database
-from app.storage.migrate import current_revision, head_revision
+from app.storage.revision import current_revision, head_revision
 from app.telemetry.logs import Logger, configure_logs, describe
 from app.telemetry.metrics import Metrics
 

@@ -10,6 +10,7 @@ from app.cli.failure import CommandError
 from app.embedded.bootstrap import create_key
 from app.settings import Settings
 from app.storage import migrate as schema
+from app.storage.revision import head_revision
 
 
 def register(root: typer.Typer) -> None:
@@ -32,6 +33,6 @@ def migrate(
         raise CommandError("DATABASE_URL has no password: postgresql://mneme_app:PASSWORD@host/database")
     owner = settings.migration_database_url.get_secret_value()
     schema.migrate(owner, unquote(password))
-    errors.print(f"The schema is at revision {schema.head_revision()}.")
+    errors.print(f"The schema is at revision {head_revision()}.")
     if with_key:
         out.print(create_key(owner), soft_wrap=True)

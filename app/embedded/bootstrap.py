@@ -12,6 +12,7 @@ from app.services import keys as key_service
 from app.services.keys import KeyOrder
 from app.storage import bootstrap, keys
 from app.storage.db import Connection, Database
+from app.storage.revision import schema_is_current
 
 FORM = re.compile(r"mneme_([A-Za-z0-9]+)_[A-Za-z0-9]+", re.ASCII)
 
@@ -28,6 +29,12 @@ def ensure_key(home: Home, admin_dsn: str) -> bool:
             return False
         write_private(home.key_file, _create(conn) + "\n")
     return True
+
+
+def is_migrated(admin_dsn: str) -> bool:
+    """Whether the schema is this code's."""
+    with _transaction(admin_dsn) as conn:
+        return schema_is_current(conn)
 
 
 def create_key(admin_dsn: str) -> str:

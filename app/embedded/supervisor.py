@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from types import FrameType
 
 from app.embedded import gateway, leftovers, logs, stopping
-from app.embedded.bootstrap import ensure_key
+from app.embedded.bootstrap import ensure_key, is_migrated
 from app.embedded.home import EmbeddedError, Home, write_private
 from app.embedded.parent import VARIABLE, end_with_parent
 from app.embedded.part import Part
 from app.embedded.postgres import ADMIN, APP, Postgres
 from app.embedded.valkey import Valkey, binary
 from app.settings import Settings
-from app.storage.migrate import migrate
 
 READY_WITHIN = 120.0  # seconds for gateway and encoder on a slow machine
 CRASHES_AT_START = 3  # a child that ends this often before it was ever ready will not get better
@@ -87,7 +86,8 @@ class Supervisor:
             self._report("No valkey-server found: the workers look for work every few seconds instead.")
         postgres.wait(READY_WITHIN)
         admin_dsn = postgres.dsn(ADMIN, secrets.admin_password)
-        migrate(admin_dsn, secrets.app_password)
+        if not is_migrated(admin_dsn):
+            self._migrate(environment | {"MIGRATION_DATABASE_URL": admin_dsn})
         key_is_new = ensure_key(home, admin_dsn)
         descriptor = self._listener.fileno()
         environment |= {
@@ -101,6 +101,13 @@ class Supervisor:
         self._wait_until_ready(url)
         write_private(home.address_file, url + "\n")
         return Running(url, str(home.key_file), home.key_file.read_text().strip(), key_is_new)
+
+    def _migrate(self, environment: dict[str, str]) -> None:
+        """In a process of its own: Alembic would stay in this one's memory for ever."""
+        process = self._spawn("migrate", ["migrate"], environment, ())
+        if process.wait() != 0:
+            log = self._home.log("migrate")
+            raise EmbeddedError(f"the database cannot be migrated. The end of {log}:\n{logs.tail(log)}")
 
     def _add(self, name: str, start: Callable[[], subprocess.Popen[bytes]], asks: stopping.Asks) -> None:
         part = Part(name, start, asks)

@@ -16,7 +16,7 @@ from app.index.protocol import IndexUnavailableError
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.storage import work
 from app.storage.failures import UNAVAILABLE
-from app.storage.migrate import current_revision, head_revision
+from app.storage.revision import current_revision, head_revision
 from app.telemetry.metrics import CONTENT_TYPE
 
 BEHIND_SECONDS = 60.0  # SPEC 4: an older unit of work means degraded

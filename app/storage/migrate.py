@@ -1,21 +1,15 @@
-"""Roles and schema: `migrate` brings a database to the newest revision; `schema_is_current` lets a process refuse to
-start on a stale one. Called by the CLI, the embedded stack and the tests.
-"""
+"""Roles and schema: `migrate` brings a database to the newest revision. Called by `mneme migrate` and tests."""
 
-from functools import cache
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg import sql
 
-from app.storage.db import Connection
+from app.storage.revision import MIGRATIONS
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 OWNER = "mneme_owner"
 APP = "mneme_app"
 LOCK_KEY = 7_305_801_331_002  # any constant; the same for everyone who migrates this database
@@ -75,29 +69,6 @@ def _prepare(driver: psycopg.Connection[tuple[object, ...]], app_password: str) 
         driver.execute(f"GRANT {OWNER} TO CURRENT_USER")
     driver.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
     driver.execute(f"SET LOCAL ROLE {OWNER}")
-
-
-@cache
-def head_revision() -> str:
-    """The newest revision that this code knows."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
-        raise RuntimeError(f"no migrations in {MIGRATIONS}")
-    return head
-
-
-def current_revision(conn: Connection) -> str | None:
-    """The revision that the database is at; None for a database that was never migrated."""
-    row = conn.execute("SELECT to_regclass('public.alembic_version') IS NOT NULL AS found").fetchone()
-    if row is None or not row["found"]:
-        return None
-    version = conn.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(version["version_num"]) if version else None
-
-
-def schema_is_current(conn: Connection) -> bool:
-    """Whether this code and this database belong together; api and worker refuse to start otherwise."""
-    return current_revision(conn) == head_revision()
 
 
 def _config() -> Config:

@@ -5,12 +5,15 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from app.context import StaleSchemaError, open_database
 from app.domain.scope import ProjectScope, UserScope
 from app.settings import Settings
 from app.storage.db import Database
-from app.storage.migrate import current_revision, head_revision, migrate, schema_is_current
+from app.storage.migrate import migrate
+from app.storage.revision import MIGRATIONS, current_revision, head_revision, schema_is_current
 from tests.support.private import private_database
 
 
@@ -36,6 +39,12 @@ def test_many_at_once_migrate_once(empty, postgres):
         assert schema_is_current(conn)
         assert current_revision(conn) == head_revision()
     database.close()
+
+
+def test_the_newest_file_is_the_head_that_alembic_sees():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == head_revision()
 
 
 def test_everything_belongs_to_the_owner_who_cannot_log_in(empty, postgres):
