@@ -81,7 +81,7 @@ async def create(
     scope = scope_of(edge, body.events)
     write = partial(edge.write, scope, partial(store, edge, body, waits=wait is not None), final=wait is None)
     response = await anyio.to_thread.run_sync(write)
-    if REPLAYED in response.headers and response.status_code != 202:
+    if REPLAYED in response.headers:
         return response
     edge.context.hints.send(events.EXTRACT)
     if wait is None:

@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
+from fastapi._compat import ModelField
 from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
 from fastapi.params import ParamTypes
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -49,7 +51,7 @@ class GatedRoute(APIRoute):
             for field in get_flat_params(self.dependant)
             if getattr(field.field_info, "in_", None) is ParamTypes.query
         )
-        takes_body = self.body_field is not None
+        field = self.body_field
 
         async def handle(request: Request) -> Response:
             context: ProcessContext = request.app.state.context
@@ -66,7 +68,7 @@ class GatedRoute(APIRoute):
             request.state.caller = caller
             request = StrictRequest(request.scope, request.receive)
             if request.method in WRITES:
-                await read_body(request, takes_body=takes_body)
+                await read_body(request, field)
             response = await inner(request)
             if ticket is not None:
                 response.headers.update(ticket.headers)
@@ -115,13 +117,13 @@ def check_query(request: Request, names: frozenset[str]) -> None:
         raise InvalidInputError("The query does not fit this route; `errors` says where.", errors=tuple(errors))
 
 
-async def read_body(request: StrictRequest, *, takes_body: bool) -> None:
-    """Read and parse the body by our rules; raises what the middleware or the parser refuses."""
+async def read_body(request: StrictRequest, field: ModelField | None) -> None:
+    """Read and parse the body by our rules; raises what the middleware, the parser or the schema refuses."""
     body = await request.body()
     request.state.body = body
     if not body:
         return
-    if not takes_body:
+    if field is None:
         raise InvalidInputError("This route takes no body.", errors=(FieldError("", "must be empty", "unexpected"),))
     kind = Message()
     kind["content-type"] = request.headers.get("content-type", "")
@@ -131,4 +133,12 @@ async def read_body(request: StrictRequest, *, takes_body: bool) -> None:
     if len(body) <= INLINE_BODY:
         request.parsed = strict_json.parse(body)
     else:
-        request.parsed = await anyio.to_thread.run_sync(strict_json.parse, body)
+        request.parsed = await anyio.to_thread.run_sync(parse_and_validate, body, field)
+
+
+def parse_and_validate(body: bytes, field: ModelField) -> Any:
+    """A long body as its model, which FastAPI then takes as it is: all of it on a thread."""
+    value, errors = field.validate(strict_json.parse(body), {}, loc=("body",))
+    if errors:
+        raise RequestValidationError(errors)
+    return value

@@ -78,23 +78,30 @@ def answer_once(  # noqa: PLR0913 - what a write is made of
             return action(conn).response()
         stored = _begin(conn, caller, request)
         if stored is not None:
-            body = unseal(stored.body, request.secret) if sealed else stored.body
-            return Response(body, stored.status, {**stored.headers, REPLAYED: "true"})
+            return _again(stored, unseal(stored.body, request.secret) if sealed else stored.body)
         response = action(conn).response()
-        answer = _stored(request, response)
+        answer = replace(_stored(request, response), final=final)
         if sealed:
             answer = replace(answer, body=seal(answer.body, request.secret))
-        idempotency.store(conn, caller.project, caller.key_id, request.key, answer, final=final)
+        idempotency.store(conn, caller.project, caller.key_id, request.key, answer)
         return response
 
 
 def replace_answer(database: Database, caller: Caller, request: WriteRequest, scope: Scope, reply: Reply) -> Response:
     """The final answer of a request that waited; it takes the place of the stored one."""
     response = reply.response()
-    if request.key is not None:
-        with database.transaction(scope) as conn:
-            idempotency.replace(conn, caller.project, caller.key_id, request.key, _stored(request, response))
-    return response
+    if request.key is None:
+        return response
+    with database.transaction(scope) as conn:
+        if idempotency.replace(conn, caller.project, caller.key_id, request.key, _stored(request, response)):
+            return response
+        stored = idempotency.find(conn, caller.project, caller.key_id, request.key)
+    return response if stored is None else _again(stored, stored.body)
+
+
+def _again(stored: StoredAnswer, body: bytes) -> Response:
+    """A stored answer; only a final one is marked as replayed."""
+    return Response(body, stored.status, stored.headers | ({REPLAYED: "true"} if stored.final else {}))
 
 
 def _begin(conn: Connection, caller: Caller, request: WriteRequest) -> StoredAnswer | None:

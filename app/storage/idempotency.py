@@ -11,12 +11,13 @@ from app.storage.db import Connection
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What was answered to a request, to the byte."""
+    """What was answered to a request, to the byte. One that is not `final` may still be replaced once."""
 
     request_hash: bytes
     status: int
     headers: dict[str, str]
     body: bytes
+    final: bool = True
 
 
 def lock(conn: Connection, scope: ProjectScope, api_key_id: str, key: str) -> bool:
@@ -31,18 +32,16 @@ def lock(conn: Connection, scope: ProjectScope, api_key_id: str, key: str) -> bo
 def find(conn: Connection, scope: ProjectScope, api_key_id: str, key: str) -> StoredAnswer | None:
     """The stored answer, if there is one."""
     row = conn.execute(
-        "SELECT request_hash, status, headers, body FROM idempotency_keys"
+        "SELECT request_hash, status, headers, body, final FROM idempotency_keys"
         " WHERE project_id = %s AND api_key_id = %s AND key = %s",
         (scope.project_id, api_key_id, key),
     ).fetchone()
     if row is None:
         return None
-    return StoredAnswer(bytes(row["request_hash"]), row["status"], row["headers"], bytes(row["body"]))
+    return StoredAnswer(bytes(row["request_hash"]), row["status"], row["headers"], bytes(row["body"]), row["final"])
 
 
-def store(  # noqa: PLR0913 - the key has three parts
-    conn: Connection, scope: ProjectScope, api_key_id: str, key: str, answer: StoredAnswer, *, final: bool = True
-) -> None:
+def store(conn: Connection, scope: ProjectScope, api_key_id: str, key: str, answer: StoredAnswer) -> None:
     """Keep an answer."""
     conn.execute(
         "INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, headers, body, final)"
@@ -55,14 +54,14 @@ def store(  # noqa: PLR0913 - the key has three parts
             answer.status,
             Jsonb(answer.headers),
             answer.body,
-            final,
+            answer.final,
         ),
     )
 
 
-def replace(conn: Connection, scope: ProjectScope, api_key_id: str, key: str, answer: StoredAnswer) -> None:
-    """Put the final answer of a request that waited in the place of its first one."""
-    conn.execute(
+def replace(conn: Connection, scope: ProjectScope, api_key_id: str, key: str, answer: StoredAnswer) -> bool:
+    """Put the final answer of a request that waited in the place of its first one; False when one is there already."""
+    replaced = conn.execute(
         "UPDATE idempotency_keys SET status = %s, headers = %s, body = %s, final = true"
         " WHERE project_id = %s AND api_key_id = %s AND key = %s AND request_hash = %s AND NOT final",
         (
@@ -74,7 +73,8 @@ def replace(conn: Connection, scope: ProjectScope, api_key_id: str, key: str, an
             key,
             answer.request_hash,
         ),
-    )
+    ).rowcount
+    return replaced > 0
 
 
 def purge(conn: Connection, scope: ProjectScope, older_than: datetime) -> int:

@@ -80,6 +80,7 @@ REFUSED += [
 REFUSED += [
     Refused("arrays 100,000 deep", 422, b"[" * 100_000 + b"]" * 100_000, None),
     Refused("arrays that never close", 422, b"[" * 100_000, None),
+    Refused("2.7 million lists", 422, b"[" + b",".join([b"[]"] * 2_700_000) + b"]", ""),
     # not JSON at all
     Refused("no body", 422, b"", ""),
     Refused(
@@ -231,6 +232,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "SQL": {"content": "'; DROP TABLE events; --", "name": "Robert'); --"},
     "a template": {"content": "%s %(x)s {0} {{x}} ${x} \\u0041 \\"},
     "HTML": {"content": "<script>alert(1)</script>&amp;"},
+    "commas and brackets": {"content": "[{,".ljust(65_536, ",")},
     "JSON in text": {"content": '{"events": [{"role": "system"}]}'},
     "an empty tool turn": {"role": "tool", "content": ""},
     "odd metadata keys": {

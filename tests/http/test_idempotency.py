@@ -128,6 +128,25 @@ def test_a_malformed_key_is_refused(served, token, key):
     assert "header:Idempotency-Key" in [e["pointer"] for e in answer.json()["errors"]]
 
 
+def test_a_wait_that_ran_out_is_an_answer_too(api, served, project):
+    first = send(api, "w", wait="processed", timeout="0")
+    with served.context.db.transaction(project) as conn:
+        conn.execute("UPDATE events SET state = 'processed' WHERE project_id = %s", (project.project_id,))
+    again = send(api, "w", wait="processed", timeout="0")
+    assert (first.status_code, again.status_code, again.content) == (202, 202, first.content)
+
+
+def test_a_wait_that_was_cut_off_goes_on(api, served, project):
+    send(api, "w", wait="processed", timeout="0")
+    with served.context.db.transaction(project) as conn:
+        conn.execute("UPDATE events SET state = 'processed' WHERE project_id = %s", (project.project_id,))
+        conn.execute("UPDATE idempotency_keys SET final = false")  # as if the gateway had died while it waited
+    again = send(api, "w", wait="processed", timeout="0")
+    assert again.status_code == 200
+    assert send(api, "w", wait="processed", timeout="0").content == again.content
+    assert contents(api) == ["Hi"]
+
+
 def test_a_waiting_request_replaces_its_stored_answer(api, served, project):
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(send, api, "w", wait="processed", timeout="10")
