@@ -1,0 +1,74 @@
+"""Changes over HTTP on the whole running service: what is patched or deleted, as recall and the lists show it."""
+
+import time
+from uuid import uuid4
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def live(service):
+    headers = {"Authorization": f"Bearer {service.key}"}
+    with httpx.Client(base_url=service.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def turn(user: str, content: str, session: str = "s1"):
+    return {"user_id": user, "session_id": session, "role": "user", "name": "Anna", "content": content}
+
+
+def send(live, *events, wait: bool = True):
+    params = {"wait": "processed", "timeout": "30"} if wait else {}
+    answer = live.post("/v1/events", json={"events": list(events)}, params=params)
+    assert answer.status_code == (200 if wait else 202), answer.text
+    return answer.json()["items"]
+
+
+def items(live, user: str, query: str):
+    answer = live.post("/v1/recall", json={"user_id": user, "query": query})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+def settled(live, check, seconds: float = 15.0):
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_patched_and_deleted_memories_are_recalled_as_they_are_now(live):
+    user = f"u-{uuid4()}"
+    sent = send(live, turn(user, "I live in Lisbon."), turn(user, "My dog is called Rex."))
+    memories = live.get("/v1/memories", params={"user_id": user}).json()["items"]
+    home = next(m for m in memories if "Lisbon" in m["text"])
+    assert [s["event_id"] for s in home["sources"]] == [sent[0]["id"]]
+    effects = live.get(f"/v1/events/{sent[0]['id']}").json()["effects"]
+    assert home["id"] in [effect["memory_id"] for effect in effects]
+    path = f"/v1/memories/{home['id']}"
+    patched = live.patch(path, json={"text": "Anna lives in Xanthi."}, headers={"If-Match": f'"{home["version"]}"'})
+    assert patched.status_code == 200, patched.text
+    settled(live, lambda: any("Xanthi" in i["text"] for i in items(live, user, "Xanthi")))
+    assert live.delete(path).status_code == 204
+    settled(live, lambda: not any("Xanthi" in i["text"] for i in items(live, user, "Xanthi")))
+    assert home["id"] not in [m["id"] for m in live.get("/v1/memories", params={"user_id": user}).json()["items"]]
+
+
+def test_a_session_that_is_deleted_while_it_is_read_stays_deleted(live):
+    user = f"u-{uuid4()}"
+    send(live, turn(user, "My dog is called Rex.", "kept"))
+    for n in range(5):
+        send(live, *[turn(user, f"I visited Quillport {n}-{m}.", "gone") for m in range(20)], wait=False)
+        time.sleep(0.3 * n)
+        assert live.delete("/v1/sessions/gone", params={"user_id": user}).status_code == 204
+    overview = live.get(f"/v1/users/{user}").json
+    settled(live, lambda: overview()["pending"] == 0)
+    time.sleep(1.0)
+    assert overview()["events"] == 1
+    listed = live.get("/v1/memories", params={"user_id": user, "status": "any"}).text
+    assert "Rex" in listed
+    assert "Quillport" not in listed
+    assert not any("Quillport" in i["text"] for i in items(live, user, "Where is Quillport?"))
+    failed = live.get("/v1/jobs", params={"state": "failed"}).json()["items"]
+    assert user not in str(failed)
