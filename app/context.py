@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from app.clock import Clock, IdSource, new_id, utc_now
 from app.errors import MnemeError
 from app.index.protocol import IndexUnavailableError, MemoryIndex
-from app.inference.protocol import Encoder
+from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.inference.select import load_encoder
 from app.queue import HintSender, create_hints
 from app.services.collections import LiveCollection, check_model, ensure_live
@@ -61,6 +61,11 @@ def worker_context(settings: Settings) -> ProcessContext:
     return _context(settings, "worker", with_index=settings.qdrant_url is not None)
 
 
+def offline_context(settings: Settings) -> ProcessContext:
+    """The context of a command that works on the stores while the service rests: with an index, whatever the model."""
+    return _context(settings, "offline", with_index=True, any_model=True)
+
+
 def beat_context(settings: Settings) -> tuple[Database, HintSender, Logger]:
     """What `mneme beat` needs: no encoder, no index."""
     logger = configure_logs(settings.log_level, "beat")
@@ -84,17 +89,22 @@ def open_database(settings: Settings, *, size: int | None = None) -> Database:
     return database
 
 
-def _context(settings: Settings, process: str, *, with_index: bool) -> ProcessContext:
+def _context(settings: Settings, process: str, *, with_index: bool, any_model: bool = False) -> ProcessContext:
     logger = configure_logs(settings.log_level, process)
     metrics = Metrics()
+    try:
+        encoder = load_encoder(settings)
+    except EncoderUnavailableError as error:
+        raise MnemeError(str(error)) from error
     database = open_database(settings)
-    encoder = load_encoder(settings)
-    check_model(database, encoder)
+    if not any_model:
+        check_model(database, encoder)
     index = None
     if with_index:
         index = create_index(settings)
         try:
-            ensure_live(database, index, encoder)
+            if not any_model:
+                ensure_live(database, index, encoder)
         except IndexUnavailableError as error:  # recall falls back to PostgreSQL, the index stage tries again
             metrics.degraded.labels("index").set(1)
             logger.warning("index_unavailable_at_start", **describe(error))

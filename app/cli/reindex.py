@@ -1,12 +1,14 @@
 """`mneme reindex`: rebuild the search index from PostgreSQL while the service answers."""
 
 import time
+from typing import Annotated
 
 import typer
 
 from app.cli.client import connect
 from app.cli.console import out, progress
 from app.cli.failure import CommandError
+from app.cli.reembed import embed_again
 from app.settings import Settings
 
 POLL_SECONDS = 0.5
@@ -17,8 +19,16 @@ def register(root: typer.Typer) -> None:
     root.command("reindex")(reindex)
 
 
-def reindex() -> None:
+def reindex(
+    *,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Embed everything again; the service must be stopped.")
+    ] = False,
+) -> None:
     """Fill a fresh index from the vectors in PostgreSQL, check it, and switch to it."""
+    if embed:
+        embed_again(Settings())
+        return
     with connect(Settings()) as service, progress() as bar:
         job = service.post("/v1/jobs", {"kind": "reindex"})
         task = bar.add_task("Rebuilding the index", total=None)
