@@ -15,6 +15,10 @@ TIME_SLACK = timedelta(days=2)  # SPEC 6: time words boost what lies within two 
 _LATEST = re.compile(
     r"\b(?:now|nowadays|current(?:ly)?|latest|these days|at the moment|still|most recent(?:ly)?)\b", re.IGNORECASE
 )
+_OF_ASSISTANT = re.compile(
+    r"\b(?:you|your|yours|assistant|chatbot|bot|tool|ai|recommend(?:ed|ation)?s?|suggest(?:ed|ion)?s?|advi[sc]ed?|answer(?:ed)?)\b",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'\u2019-]*[\w]", re.MULTILINE)
 _POSSESSIVE = re.compile(r"['\u2019]s\Z")
 # A month or a weekday is a time, "I" a pronoun; neither names anything.
@@ -116,6 +120,7 @@ class QueryPlan:
     names: tuple[str, ...]
     spans: tuple[tuple[datetime, datetime], ...]
     latest: bool
+    of_assistant: bool  # it asks what the assistant or a tool said
 
 
 def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
@@ -138,6 +143,7 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         names=tuple(dict.fromkeys(_names(lexical))),
         spans=tuple(_spans(text, now)),
         latest=bool(_LATEST.search(text)),
+        of_assistant=bool(_OF_ASSISTANT.search(text)),
     )
 
 

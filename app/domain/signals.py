@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.event import Event
+from app.domain.event import Event, Role
 from app.domain.fusion import Evidence, Vector, floor, standard
 from app.domain.memory import Memory
 from app.domain.pending import PendingScore
@@ -166,6 +166,13 @@ def lengths(rows: Sequence[Row]) -> Vector:
 def questions(rows: Sequence[Row]) -> Vector:
     """1 for a turn that ends in a question."""
     return np.array([float(row.event is not None and bool(_ASKS.search(row.event.content[-8:]))) for row in rows])
+
+
+def echoes(rows: Sequence[Row]) -> Vector:
+    """1 for what an assistant or a tool said, unless it has a name: then it is a person of the conversation."""
+    return np.array(
+        [float(row.event is not None and row.event.role is not Role.USER and not row.event.name) for row in rows]
+    )
 
 
 def _dense(row: Row) -> float | None:

@@ -79,7 +79,9 @@ def prepare(conn: Connection, query: RecallQuery, *, model: str) -> Prepared:
 def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits) -> Gathered:
     """Check the hits against the rows, rank them, and read what the context needs."""
     scope, narrowing, policy = query.scope, query.narrowing, prepared.policy
-    memories = recall_memories.memories(conn, scope, narrowing, query.now, list(hits.memories))
+    memories = recall_memories.memories(
+        conn, scope, narrowing, query.now, list(hits.memories), with_entities=bool(prepared.plan.names)
+    )
     wanted = dict.fromkeys(hits.turns)
     if Kind.EVENT in narrowing.searched:
         wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)

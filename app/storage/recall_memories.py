@@ -33,10 +33,13 @@ SELECT m.*,
                                                   extract(epoch FROM e.occurred_at), e.utc_offset)
                                  ORDER BY e.occurred_at, e.seq), '[]')
         FROM memory_sources s JOIN events e ON e.id = s.event_id WHERE s.memory_id = m.id AND {visible}) AS sources,
-       ARRAY(SELECT n.normalised FROM memory_entities o JOIN entities n ON n.id = o.entity_id
-             WHERE o.memory_id = m.id) AS entities
+       {entities} AS entities
 FROM {relation} m WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND {condition}
 """
+
+ENTITIES = (
+    "ARRAY(SELECT n.normalised FROM memory_entities o JOIN entities n ON n.id = o.entity_id WHERE o.memory_id = m.id)"
+)
 
 VECTORS = """
 SELECT t.id, t.version, v.dense, v.sparse, v.sparse_window
@@ -64,8 +67,14 @@ class VectorRow:
     sparse_window: bytes | None
 
 
-def memories(
-    conn: Connection, scope: UserScope, narrowing: Narrowing, now: datetime, ids: Sequence[UUID]
+def memories(  # noqa: PLR0913 - whose, from which view, how much of them
+    conn: Connection,
+    scope: UserScope,
+    narrowing: Narrowing,
+    now: datetime,
+    ids: Sequence[UUID],
+    *,
+    with_entities: bool = True,
 ) -> dict[UUID, FoundMemory]:
     """Those of the memories that hold from this point of view, in the order of `ids`."""
     if not ids:
@@ -75,7 +84,10 @@ def memories(
     if narrowing.session_id is not None:
         visible += " AND e.session_id = %(session)s"
     sql = SELECT.format(
-        visible=visible, relation=_relation(narrowing), condition=f"m.id = ANY (%(ids)s) AND {condition}"
+        visible=visible,
+        relation=_relation(narrowing),
+        entities=ENTITIES if with_entities else "'{}'::text[]",
+        condition=f"m.id = ANY (%(ids)s) AND {condition}",
     )
     rows = conn.execute(sql, values | {"ids": list(ids), "project": scope.project_id, "user": scope.user_id}).fetchall()
     found = {row["id"]: _found(row, narrowing) for row in rows}

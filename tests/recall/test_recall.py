@@ -267,3 +267,58 @@ def test_usage_is_recorded_unless_refused(user):
 def test_what_is_refused(user, extra):
     problem = user.ask("x", status=422, **extra)
     assert problem["errors"][0]["pointer"].startswith("/")
+
+
+def test_beyond_a_thousand_pending_turns_the_rest_is_counted(user):
+    for start in (0, 500, 1000):
+        user.say(*(f"Remark {i} about the garden." for i in range(start, min(start + 500, 1005))))
+    user.say({"id": "fresh", "content": "the zephyrine thing"})
+    answer = user.ask("zephyrine garden", max_tokens=200)
+    assert answer["pending_not_ranked"] == 6
+    assert turns(answer)[0] == "fresh"
+
+
+def test_what_was_known_then(user):
+    made = user.http.post(
+        "/v1/memories",
+        json={"user_id": user.id, "type": "fact", "text": "The user's boat is called Albatross."},
+        headers={"Idempotency-Key": f"{user.id}-boat"},
+    )
+    assert made.status_code == 201, made.text
+    memory = made.json()
+    changed = user.http.patch(
+        f"/v1/memories/{memory['id']}",
+        json={"text": "The user's boat is called Cormorant."},
+        headers={"If-Match": made.headers["ETag"]},
+    )
+    assert changed.status_code == 200, changed.text
+    user.settle()
+    wait_indexed(user, "Cormorant")
+    then = user.ask("What is my boat called?", known_at=memory["created_at"])
+    assert texts(then) == ["The user's boat is called Albatross."]
+    assert user.ask("boat", known_at="2020-01-01T00:00:00Z")["items"] == []
+
+
+def wait_indexed(user, word):
+    deadline = time.monotonic() + 10
+    while not any(word in text for text in texts(user.ask(word))):
+        assert time.monotonic() < deadline, "not indexed"
+        time.sleep(0.1)
+
+
+def test_latest_only_leaves_out_turns_that_no_longer_hold(user):
+    user.say({"id": "old", "content": "I live in Warsaw.", "occurred_at": "2025-01-01T10:00:00Z"})
+    user.say({"id": "new", "content": "I live in Porto now.", "occurred_at": "2025-03-01T10:00:00Z"}, session="s2")
+    user.settle()
+    assert "old" in turns(user.ask("Where do I live?", limit=9))
+    assert "old" not in turns(user.ask("Where do I live?", limit=9, latest_only=True))
+
+
+def test_what_the_assistant_said_can_be_asked_for(user):
+    user.say(
+        {"content": "Which film should I watch tonight?"},
+        {"id": "a", "role": "assistant", "content": "I recommend the film Paterson, it is calm and funny."},
+        {"content": "Thanks, a calm film is what I need tonight."},
+    )
+    user.settle()
+    assert turns(user.ask("Which film did you recommend?"))[0] == "a"
