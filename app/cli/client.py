@@ -144,6 +144,7 @@ def started(home: Path, environment: dict[str, str]) -> Iterator[str]:
     """`mneme serve` as our child on a free port; its URL. It ends with the block, or with us."""
     names = Home.open(home)
     output = names.log("serve")
+    names.address_file.unlink(missing_ok=True)  # nobody answers there
     full = os.environ | {"MNEME_HOME": str(names.path), "MNEME_PORT": "0", VARIABLE: str(os.getpid())} | environment
     with output.open("wb") as log:
         process = subprocess.Popen(

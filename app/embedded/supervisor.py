@@ -54,6 +54,7 @@ class Supervisor:
         """Start everything, call `when_ready` once /health/ready is 200, and stay until a signal."""
         with self._home.locked():
             end_with_parent()
+            self._home.address_file.unlink(missing_ok=True)  # of an instance that was killed
             for number in SIGNALS:
                 signal.signal(number, _request_stop)
             try:

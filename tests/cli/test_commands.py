@@ -108,6 +108,8 @@ def test_doctor_says_what_is_wrong(mneme):
 
 def test_with_no_service_running_a_command_starts_and_stops_its_own(tmp_path, model_dir):
     home = tmp_path / "home"
+    home.mkdir()
+    (home / "address").write_text("http://127.0.0.1:9\n")  # of an instance that was killed
     environment = os.environ | {"MNEME_HOME": str(home), "MNEME_PORT": "0"}
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", "keys", "list"],
