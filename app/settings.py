@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     body_limit_bytes: int = 1_048_576
     events_body_limit_bytes: int = 8_388_608
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0  # after SIGTERM, not ready but serving
+    worker_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None  # a worker has no other port
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

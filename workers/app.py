@@ -10,6 +10,7 @@ from types import FrameType
 
 from celery import Celery
 from celery.worker import state as celery_state
+from prometheus_client import start_http_server
 
 from app.context import ProcessContext, beat_context, worker_context
 from app.ledger import upkeep
@@ -32,6 +33,8 @@ def run_worker(settings: Settings, *, beat: bool = False) -> int:
     context = worker_context(settings)
     stopping = stop_on_signals()
     die_with_threads(context.logger)
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, settings.mneme_host, registry=context.metrics.registry)
     try:
         return Worker(context, beat=beat).run(stopping)
     finally:
