@@ -27,8 +27,8 @@ class Part:
 
     def run(self) -> None:
         """Start it now."""
-        self.process = self.start()
         self._started = time.monotonic()
+        self.process = self.start()
         self._restart_at = None
 
     def check(self, report: Callable[[str], None]) -> None:
