@@ -68,6 +68,7 @@ def crash_run(instance: Instance, directory: Path, parts: list[str], seed: int) 
     instance.start()
     run_under_kills(instance, ledger, parts, random.Random(seed))
     found = check_everything(instance, ledger)
+    print(f"{len(parts)} kills, {len(ledger.read())} acknowledged events, {len(found)} broken rules")  # noqa: T201 - for bench/RESULTS.md
     assert not found, "\n".join(found[:20]) + "\n" + instance.output()
     assert leftovers(instance.home_path) == []
     assert modes(directory) == before, "a directory that was there has other permissions"
@@ -101,6 +102,7 @@ def test_work_handed_over_without_the_ledger_is_seen_to_be_lost(directory):
         found += oracle.stored_once(instance.database_url(), ledger.read())
     finally:
         instance.end()
+    print(f"without the ledger: {len(ledger.read())} acknowledged events, broken rules:", *found[:4], sep="\n  ")  # noqa: T201
     assert any("hand-over was lost" in problem for problem in found), found
     assert any("is pending" in problem for problem in found)
 
