@@ -100,7 +100,9 @@ def _begin(
         after = page[-1]
     with context.db.transaction(scope) as conn:
         live = read_live(context)
-        name = next_name(collections.all_collections(conn), live.model)
+        known = collections.all_collections(conn)
+        left = [c.name for c in known if c.state is CollectionState.BUILDING and c.model == live.model]
+        name = left[0] if left else next_name(known, live.model)  # one that a failed job left is finished, not doubled
         counts: dict[str, Any] = {"collection": name, "total": total}
         if not dry_run:
             collections.add_building(conn, name, live.model, live.dimension)

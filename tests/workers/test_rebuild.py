@@ -94,6 +94,22 @@ def test_what_changes_during_a_rebuild_is_in_both_collections(filled, monkeypatc
     assert {event.state for event in filled.events("ann")} == {EventState.PROCESSED}
 
 
+def test_two_jobs_at_once_and_one_that_failed_leave_one_collection(filled, monkeypatch):
+    monkeypatch.setattr(rebuild, "TTL_SECONDS", 0.0)
+    monkeypatch.setattr(rebuild, "SLICE_SECONDS", 0.0)
+    before = held(filled)
+    abandoned = start(filled)
+    filled.runner.run_one([WorkKind.REINDEX])
+    with filled.db.transaction(filled.project) as conn:
+        conn.execute("DELETE FROM work WHERE key = %s", (str(abandoned),))
+    both = [start(filled), start(filled)]
+    filled.run()
+    assert [job(filled, job_id).state for job_id in both] == ["done", "done"]
+    assert filled.context.index.collections() == [filled.context.collections.name()]
+    assert [c.name for c in read_targets(filled.db).writable] == filled.context.index.collections()
+    assert held(filled) == before
+
+
 def test_a_dry_run_changes_nothing(filled):
     before = filled.context.collections.name()
     job_id = start(filled, dry_run=True)
