@@ -18,8 +18,8 @@ from app.domain.sparse import SparseVector
 # The usual BM25 constants (Robertson and Zaragoza, 2009).
 K1 = 1.2
 B = 0.75
-# Average lengths that stored vectors are made for, in terms: a chat turn, and a turn with its neighbours. LoCoMo has 14
-# and 42; 20 and 60 lose nothing there and suit longer turns.
+# Average lengths that stored vectors are made for, in terms: a chat turn, and a turn with its neighbours. Fixed, so
+# that a stored vector never depends on what else a user said.
 TEXT_LENGTH = 20
 WINDOW_LENGTH = 60
 

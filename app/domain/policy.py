@@ -158,8 +158,8 @@ class Preset(StrEnum):
     CUSTOM = "custom"
 
 
-# SPEC 6 for the pipeline; the recall weights are the hand blend of FIGURES.md (turns and windows, soft speaker
-# boost .5, date boost 1), with memories and entities as smaller signals.
+# SPEC 6 for the pipeline. The recall weights are a hand blend of turns and windows, speaker and date, found with
+# bench/locomo_offline.py; memories and entities are smaller signals.
 _BASE: dict[str, Any] = {
     "segment": {"gap_minutes": 30.0, "drift_sigma": 1.0, "topic_drift": True, "max_events": 10, "max_tokens": 768},
     "gate": {"enabled": True, "min_words": 2, "max_words": 2_000},

@@ -42,7 +42,7 @@ api = router("recall")
 def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Response:
     """What is remembered for a question: items best first, each with its reasons, and context for a prompt.
 
-    Answers are always fresh: `cache` is accepted and has nothing to switch off.
+    Answers are always computed anew, so `cache: off` and `auto` do the same.
     """
     query = query_of(edge, body)
     result = run(edge, query)
@@ -102,6 +102,8 @@ def run(edge: Edge, query: RecallQuery) -> RecallResult:
         prepared = recall.prepare(conn, query, model=context.encoder.fingerprint)
     with timed(edge, seconds, "encode"):
         question = recall_search.ask(context.encoder, prepared.plan)
+        if query.mode is not Mode.FAST:
+            prepared = recall.embed_pending(context.encoder, prepared, question)
     gathered, hits, degraded = look(edge, query, prepared, question, seconds)
     if query.mode is Mode.DEEP and not gathered.sufficient and gathered.items:
         with timed(edge, seconds, "encode_again"):

@@ -5,7 +5,7 @@ record_usage (tx)
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from app.domain.ranking import Item, Weights, rank
 from app.domain.scope import UserScope
 from app.domain.signals import Candidates
 from app.domain.sufficiency import BEST, Support, is_sufficient
+from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services.recall_pending import PendingTurns, document
 from app.services.recall_search import Hits, Question
 from app.storage import recall, recall_memories
@@ -74,6 +75,16 @@ def prepare(conn: Connection, query: RecallQuery, *, model: str) -> Prepared:
         limit = about.policy.recall.pending_ranked
         rows, total = recall.pending(conn, query.scope, query.narrowing, model=model, limit=limit)
     return Prepared(about, understand(query.text, about.speakers, query.now), PendingTurns.of(rows, total))
+
+
+def embed_pending(encoder: Encoder, prepared: Prepared, question: Question) -> Prepared:
+    """What was just said gets its vectors before the worker comes to it; nothing while the encoder cannot answer."""
+    if question.vector is None:
+        return prepared
+    try:
+        return replace(prepared, pending=prepared.pending.embedded(encoder))
+    except EncoderUnavailableError:
+        return prepared
 
 
 def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits) -> Gathered:

@@ -33,6 +33,14 @@ def test_what_was_just_said_is_found_at_once(user):
     assert answer["pending_not_ranked"] == 0
 
 
+def test_what_was_just_said_is_found_by_meaning_too(user):
+    user.say(*PETS)
+    answer = user.ask("What is my job?")
+    assert turns(answer)[0] == "e2"
+    assert answer["items"][0]["pending"] is True
+    assert answer["items"][0]["scores"]["dense"] > 0
+
+
 def test_a_processed_turn_is_found_by_meaning(user):
     user.say(*PETS)
     user.settle()

@@ -34,6 +34,11 @@ class RecallFormat(StrEnum):
     MESSAGES = "messages"
 
 
+class RecallCache(StrEnum):
+    AUTO = "auto"
+    OFF = "off"
+
+
 class RecallInclude(StrEnum):
     TRACE = "trace"
 
@@ -80,7 +85,7 @@ class RecallRequest(RequestModel):
     format: RecallFormat | None = None
     include: Annotated[list[RecallInclude], Field(max_length=8)] | None = None
     record_usage: Flag | None = None
-    cache: Flag | None = None
+    cache: RecallCache | None = None
 
 
 class SourceAnswer(AnswerModel):
