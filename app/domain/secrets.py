@@ -19,8 +19,8 @@ _SHAPES = re.compile(
 )
 _WORDS = (
     r"pass(?:word|phrase|code|wd)|pwd|pw|(?:secret|private|api|access|signing|encryption|licen[cs]e)[ _-]?key"
-    r"|api[ _-]?token|(?:auth|access|bearer|refresh|bot|session)[ _-]?token|token|client[ _-]?secret|secret|pin(?: code)?|cvv|cvc"
-    r"|recovery code|seed phrase|otp"
+    r"|api[ _-]?token|(?:auth|access|bearer|refresh|bot|session)[ _-]?token|token|client[ _-]?secret|secret"
+    r"|pin(?: code)?|cvv|cvc|recovery code|seed phrase|otp"
 )
 # "my wifi password is hunter2", "api_key = abc123", "token: ...": the word, a verb or sign, then one value.
 _NAMED = re.compile(

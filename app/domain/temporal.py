@@ -66,9 +66,9 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("before_yesterday", r"(?:the\s+)?day before yesterday"),
         ("after_tomorrow", r"(?:the\s+)?day after tomorrow"),
         ("weekdays_ago", rf"{_COUNT}\s+(?P<weekday>{_FULL}|weekend)s?\s+ago"),
-        ("ago", rf"{_ABOUT}?\s*{_COUNT}\s+{_UNIT}\s+ago(?P<sharp>\s+today)?"),
+        ("ago", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+ago(?P<sharp>\s+today)?"),
         ("vague_ago", r"(?:an?\s+)?(?:\w+(?:\s+and a half)?)\s+(?P<unit>day|week|month|year)s?\s+ago"),
-        ("from_now", rf"{_ABOUT}?\s*{_COUNT}\s+{_UNIT}\s+from\s+(?P<base>now|today|tomorrow|tmrw)"),
+        ("from_now", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+from\s+(?P<base>now|today|tomorrow|tmrw)"),
         ("in_n", rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?"),
         ("yesterday", rf"(?:yesterday|yday){_PART}"),
         ("tomorrow", rf"(?:tomorrow|tmrw|tmr|tomoz|2moro){_PART}"),
@@ -102,7 +102,8 @@ _PREPOSED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 _TRIGGER = re.compile(
-    r"\d|day\b|\bmon\b|\btue|\bwed\b|\bthu|\bfri\b|\bsat\b|\bsun\b|\blast\b|\bnext\b|\bthis\b|\bcoming\b|\bpast\b|\bago\b|from now"
+    r"\d|day\b|\bmon\b|\btue|\bwed\b|\bthu|\bfri\b|\bsat\b|\bsun\b|\blast\b|\bnext\b|\bthis\b|\bcoming\b"
+    r"|\bpast\b|\bago\b|from now"
     r"|tomorrow|tmr|tomoz|2moro|tonight|tonite|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|\bin\s|\bwithin\s",
     re.IGNORECASE,
 )

@@ -1,4 +1,5 @@
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -203,3 +204,11 @@ def test_every_event_gives_a_candidate_or_a_reason():
 def test_the_result_is_the_same_every_time():
     events = [turn(said, minute=i) for i, (said, _) in enumerate(REWRITTEN)]
     assert extract(events, [], DEFAULT) == extract(events, [], DEFAULT)
+
+
+@pytest.mark.parametrize("filling", [" ", "\n", ", ", ". ", "' ", "my ", "(", "\n> ", "in 2 ", "Dr. "])
+def test_the_longest_content_is_read_in_time_that_grows_with_its_length(filling):
+    content = "I live in Oslo. " + filling * (65_000 // len(filling))
+    started = time.process_time()
+    extract([turn(content)], [], DEFAULT)
+    assert time.process_time() - started < 10  # the square of the length would take minutes

@@ -22,8 +22,10 @@ _RELATED = re.compile(
     rf"|,)?\s*(?P<name>[A-Z][\w-]+)?"
 )
 _NAMED = re.compile(r"^(?P<name>[A-Z][\w-]+)(?:'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+)")
-_MID_SENTENCE = re.compile(r"(?:[a-z,;]|\b[Mm]y|\bI)\s+([A-Z][a-z\u00df-\u024f][\w-]*)")
-_SENTENCE = re.compile(r"(?:^|[.!?\n]\s+)([^\W\d_])")
+_MID_SENTENCE = re.compile(r"(?:[a-z,;]|\b[Mm]y|\bI)\s{1,3}([A-Z][a-z\u00df-\u024f][\w-]*)")
+_START = r"(?:^|[.!?]\s|\n)[ \t]{0,3}"  # bounded: a run of white space must not cost its square
+_SENTENCE = re.compile(rf"{_START}([^\W\d_])")
+_OPENING_NAME = re.compile(rf"{_START}([A-Z][a-z\u00df-\u024f][\w-]*)")
 
 
 @dataclass(slots=True)
@@ -83,5 +85,5 @@ def names_in(contents: Iterable[str]) -> frozenset[str]:
         found.update(match.group(1) for match in _MID_SENTENCE.finditer(content))
         initials = _SENTENCE.findall(content)
         if any(letter.islower() for letter in initials):
-            found.update(re.findall(r"(?:^|[.!?\n]\s+)([A-Z][a-z\u00df-\u024f][\w-]*)", content))
+            found.update(_OPENING_NAME.findall(content))
     return frozenset(found) - words.NOT_NAMES

@@ -30,7 +30,15 @@ _CODE_LINE = re.compile(
     r"|\|\|?\s|::",
 )
 _NOUN_ONLY = re.compile(r"^(?!I\b|We\b)(?:(?:[Mm]y|[Oo]ur|[Mm]e)\b|[A-Z])[\w'-]*(?:\s+[\w-]+){0,3}$")
+LONGEST_SENTENCE = 1_000  # characters; what runs on for longer is a list or a dump
 QUOTED_WORDS = 5  # a longer quotation is somebody's words, not a title
+
+# Long runs say no more than short ones, and would cost the patterns below their square.
+_RUNS = (
+    (re.compile(r"[^\S\n]+"), " "),
+    (re.compile(r"\n[ \n]+"), "\n"),
+    (re.compile(r"([^\w\s])\1{3,}"), r"\1\1\1"),
+)
 
 # Said before the matter itself; taken away again and again.
 _LEAD = re.compile(
@@ -107,13 +115,15 @@ class Clause:
 def clauses(content: str) -> list[Clause]:
     """The clauses of a message in order, without code, quotations, links, emoji and the noise around them."""
     text = _CODE_BLOCK.sub("\n", content)
+    for pattern, shorter in _RUNS:
+        text = pattern.sub(shorter, text)
     text = _QUOTE_LINE.sub("\n", text)
     text = _URL.sub(" ", text)
     text = _EMOJI.sub("\n", text)
     text = _QUOTED.sub(_short_quotes, text)
     found: list[Clause] = []
     for number, sentence in enumerate(_sentences(text)):
-        if _CODE_LINE.search(sentence):
+        if len(sentence) > LONGEST_SENTENCE or _CODE_LINE.search(sentence):
             continue
         asks = sentence.rstrip("\"') ").endswith("?")
         quoted = "\ue100" in sentence
