@@ -165,7 +165,6 @@ RELATIONS = (
     """
     )
 )
-FAMILY = (FEMALE | MALE) - _words("landlady landlord fiance fiancé fiancee fiancée son wife husband baby")
 PETS = _words(
     """
     dog cat puppy kitten horse pony parrot budgie rabbit bunny hamster tortoise turtle snake lizard gecko fish

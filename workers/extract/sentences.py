@@ -14,11 +14,6 @@ _END = re.compile(
     r"(?<=[.!?\u2026])[\"'\u2019\u201d)\]]*\s+|\s*\n+\s*|(?<=[\w)]);\s+|\s+[\u2014\u2013-]{1,2}\s+"
     r"|(?<=\w):\s+(?=(?:[Ii]|[Mm]y|[Ww]e|[Oo]ur)\b)"
 )
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|approx|no|e\.g|i\.e|a\.m|p\.m|u\.s|u\.k|ca|cf|fig|vol|dept)"
-    r"|\b[A-Z]|^\d{1,2}|\d)\.\Z",
-    re.IGNORECASE,
-)
 _INITIAL = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|prof|st|vs|approx|e\.g|i\.e|cf)|(?:^|\s)[A-Z]|^\d{1,2})\.\Z", re.IGNORECASE
 )
