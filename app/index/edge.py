@@ -38,7 +38,9 @@ from app.index.protocol import (
 
 WRITE_BATCH = 64  # points; keeps the interpreter for about 2 ms
 PAGE = 1_000  # points; reading or deleting one keeps it for 2-9 ms
-FLUSH_EVERY = 1_000  # points: 10 ms of flush, and at most so much log to replay at the next start (50,000 take 2.4 s)
+# Points. A flush keeps the interpreter while it syncs: with 250 no answer waited more than 0.12 s, with 1,000 0.21 s
+# (bench/responsiveness.py). At most so much log is left to replay at the next start (50,000 points take 2.4 s).
+FLUSH_EVERY = 250
 COMPACT_SECONDS = 600.0  # a compaction that takes longer is given up; about 1 s for 50,000 points
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # a directory's name; one that begins with a dot is ours
 
