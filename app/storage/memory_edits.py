@@ -35,7 +35,7 @@ INSERT INTO memories (id, project_id, user_id, session_id, agent_id, type, text,
 VALUES (%(id)s, %(project)s, %(user)s, %(session)s, %(agent)s, %(type)s, %(text)s, %(hash)s, %(subject)s, %(attribute)s,
     %(value)s, %(event_time)s, %(event_time_precision)s, %(valid_from)s, %(valid_from_precision)s, %(valid_to)s,
     %(valid_to_precision)s, %(occurred_at)s, %(offset)s, %(occurred_at)s, %(importance)s, %(confidence)s,
-    %(metadata)s::json, clock_timestamp(), clock_timestamp())
+    %(metadata)s::json, statement_timestamp(), statement_timestamp())
 """
 
 PATCH = """
