@@ -7,7 +7,7 @@ import unicodedata
 # Kept besides letters and digits: what changes a number ("3.5", "-7.5", "185/65") or a name ("C++", "C#").
 _INSIDE_NUMBER = re.compile(r"(?<=\d)[.,:/-](?=\d)")
 _SIGN = re.compile(r"(?<![\w.])[-+](?=\d)")
-_AFTER_LETTER = re.compile(r"(?<=\w)[+#]+(?!\w)")
+_AFTER_LETTER = re.compile(r"(?<=[^\W_])[+#]+(?!\w)")
 _KEPT = {".": "\ue000", ",": "\ue001", ":": "\ue002", "/": "\ue003", "-": "\ue004", "+": "\ue005", "#": "\ue006"}
 _BACK = {mark: char for char, mark in _KEPT.items()}
 _APOSTROPHES = re.compile(r"['\u2019\u02bc]")
@@ -21,7 +21,8 @@ def _keep(match: re.Match[str]) -> str:
 
 def normalise(text: str) -> str:
     """Case, width, punctuation and white space levelled; letters, numbers and their signs stay distinct."""
-    text = _MARKS.sub(" ", unicodedata.normalize("NFKC", text)).casefold()
+    folded = unicodedata.normalize("NFKC", text).casefold()  # folding can undo the composition, so it is composed again
+    text = _MARKS.sub(" ", unicodedata.normalize("NFKC", folded))
     text = _APOSTROPHES.sub("", text)
     for pattern in (_INSIDE_NUMBER, _SIGN, _AFTER_LETTER):
         text = pattern.sub(_keep, text)
