@@ -97,11 +97,15 @@ def to_body(candidate: Candidate) -> dict[str, Any]:
         "entities": list(candidate.entities),
         "session_id": candidate.session_id,
         "agent_id": candidate.agent_id,
+        "correction": candidate.correction,
+        "corrects": [str(i) for i in candidate.corrects],
+        "ends": candidate.ends,
+        "retracts": [str(i) for i in candidate.retracts],
     }
 
 
 def from_body(body: dict[str, Any]) -> Candidate:
-    """The inverse of `to_body`."""
+    """The inverse of `to_body`; a body stored before its newest fields were added reads as without them."""
     return Candidate(
         text=body["text"],
         type=MemoryType(body["type"]),
@@ -120,6 +124,10 @@ def from_body(body: dict[str, Any]) -> Candidate:
         entities=tuple(body["entities"]),
         session_id=body["session_id"],
         agent_id=body["agent_id"],
+        correction=body.get("correction", False),
+        corrects=tuple(UUID(i) for i in body.get("corrects", ())),
+        ends=body.get("ends", False),
+        retracts=tuple(UUID(i) for i in body.get("retracts", ())),
     )
 
 
