@@ -37,7 +37,8 @@ class Candidate:
 
     `correction`: it corrects an earlier statement of the same subject and attribute, or of the events in `corrects`.
     `ends`: the state (subject, attribute, value, or any value) is over. `retracts`: events whose statements are taken
-    back; such a candidate adds nothing itself.
+    back; such a candidate adds nothing itself. `targets`: memories that a model named as what this statement replaces,
+    corrects or ends; they say the same matter even where their key is another one.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Candidate:
     corrects: tuple[UUID, ...] = ()
     ends: bool = False
     retracts: tuple[UUID, ...] = ()
+    targets: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

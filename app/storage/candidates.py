@@ -101,6 +101,7 @@ def to_body(candidate: Candidate) -> dict[str, Any]:
         "corrects": [str(i) for i in candidate.corrects],
         "ends": candidate.ends,
         "retracts": [str(i) for i in candidate.retracts],
+        "targets": [str(i) for i in candidate.targets],
     }
 
 
@@ -128,6 +129,7 @@ def from_body(body: dict[str, Any]) -> Candidate:
         corrects=tuple(UUID(i) for i in body.get("corrects", ())),
         ends=body.get("ends", False),
         retracts=tuple(UUID(i) for i in body.get("retracts", ())),
+        targets=tuple(UUID(i) for i in body.get("targets", ())),
     )
 
 
