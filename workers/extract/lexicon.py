@@ -64,7 +64,7 @@ IMPERATIVE = _words(
     """
 )
 DURABLE = re.compile(
-    r"\b(?:always|never|from now on|every time|each time|any ?time|whenever|by default|in (?:the )?future|going forward"
+    r"\b(?:always|never|from now(?: on)?|every time|each time|any ?time|whenever|by default|in (?:the )?future|going forward"
     r"|as a rule|no matter what|ever again|next times?|at all times|all the time|only ever|every (?:answer|reply"
     r"|message|time))\b",
     re.IGNORECASE,
@@ -120,7 +120,8 @@ SMALL_TALK = re.compile(
     r"|congratulations"
     r"|you're welcome|no (?:problem|worries)|sounds? (?:good|great|fun|amazing)|i (?:see|know|get it|agree"
     r"|understand|guess"
-    r"|hope so|think so|will|am|do|did|can|can't wait|hear you|bet|mean it|promise|swear|love (?:it|that|this)"
+    r"|hope so|think so|(?:will|am|do|did|can)(?=$| (?:too|so|that|it|this|not)\b)|can't wait|hear you|bet|mean it"
+    r"|promise|swear|love (?:it|that|this)"
     r"|like (?:it|that|this)"
     r"|hate (?:it|that|this|you))|that'?s|it'?s (?:ok|fine|good|great)|will do|got it|lovely|wow)\b[^,;]{0,25}$",
     re.IGNORECASE,
@@ -218,7 +219,7 @@ DROPPED_PAST = _words(
     passed moved finished started stopped turned switched pulled booked ordered signed joined changed tried
     worked visited lived studied graduated adopted fixed cancelled canceled cooked baked painted planted talked
     missed landed arrived returned cleaned packed dropped failed managed decided retired stayed played walked
-    watched learned listened ended injured applied earned received picked skipped sprained twisted renewed
+    watched learned listened bought ended injured applied earned received picked skipped sprained twisted renewed
     sorted submitted launched opened closed ripped celebrated donated entered upgraded installed replaced
     repaired trained hiked cycled travelled traveled camped married divorced separated deferred
     """

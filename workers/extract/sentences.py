@@ -105,6 +105,7 @@ class Clause:
     asks: bool = False
     quoted: bool = False
     polite: bool = False  # "please" was said
+    lead: str = ""  # what was said before the matter itself ("no, sorry,")
 
 
 def clauses(content: str) -> list[Clause]:
@@ -124,7 +125,9 @@ def clauses(content: str) -> list[Clause]:
         quoted = "\ue100" in sentence
         bare = sentence.replace("\ue100", " ")
         polite = re.search(r"\b(?:pls|plz|please)\b", bare, re.IGNORECASE) is not None
-        found += [Clause(c, number, asks, quoted, polite) for c in _split(_clean(bare)) if c]
+        lead, matter = _clean(bare)
+        pieces = [piece for piece in _split(matter) if piece]
+        found += [Clause(c, number, asks, quoted, polite, "" if place else lead) for place, c in enumerate(pieces)]
     return found
 
 
@@ -150,13 +153,16 @@ def _sentences(text: str) -> list[str]:
     return parts
 
 
-def _clean(sentence: str) -> str:
+def _clean(sentence: str) -> tuple[str, str]:
+    """What was said before the matter, and the matter."""
     for pattern, better in _CHAT:
         sentence = pattern.sub(better, sentence)
     sentence = re.sub(r"\s+", " ", sentence).strip(" \t,;:")
+    said: list[str] = []
     while (lead := _LEAD.match(sentence)) and not (_KEEP_LEAD.match(sentence) and not _SOFT_LEAD.match(sentence)):
+        said.append(lead.group().strip(" ,.;:!\u2026").lower())
         sentence = sentence[lead.end() :].lstrip(" ,;:-")
-    return _trim(sentence)
+    return " ".join(said), _trim(sentence)
 
 
 def _trim(text: str) -> str:

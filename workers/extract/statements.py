@@ -11,6 +11,7 @@ from app.domain.temporal_rules import Tense
 from workers.extract import lexicon as words
 from workers.extract.attributes import Key, entities_of, key_of, negated, type_of
 from workers.extract.rewrite import ASSISTANT, Person, third_person
+from workers.extract.wishes import preferred, standing_wish
 from workers.extract.sentences import Clause
 from workers.extract.subjects import Scene, with_subject
 
@@ -40,10 +41,6 @@ _WORD_ASKS = re.compile(
     r"|tips|ideas"
     r"|[A-Z]\w+)\b)",
     re.IGNORECASE,
-)
-_FIRST_WORD = re.compile(
-    r"^(?:I\b|I'|[Ww]e\b|[Mm]y\b|[Oo]ur\b|[Tt]he|[Tt]hey|[Hh]e\b|[Ss]he\b|[Ii]t\b|[Tt]his|[Tt]hat|[Tt]here"
-    r"|[Yy]ou\b|[Aa]n?\b)"
 )
 _HELP = re.compile(
     r"^(?:I|we)(?:'d|'m|'re)?\s+(?:just |really |also |would )*(?:need|want|like|looking for|after|wanting|love"
@@ -75,7 +72,6 @@ _LOOSE = re.compile(
     re.IGNORECASE,
 )
 _IN_QUOTES = re.compile(r"[\"\u201c\u201d][^\"\u201c\u201d]*[\"\u201c\u201d]")
-_ALWAYS = re.compile(r"\b(?:always|never|from now on|every time)\b", re.IGNORECASE)
 _WORDS_OF = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
@@ -86,12 +82,13 @@ def state(clause: Clause, scene: Scene) -> Statement | str:
     scene.people.listen(text, scene.me, scene.names)
     if reason is not None:
         return reason
-    wish = _standing_wish(clause, text, scene.me)
+    alone = scene.you is ASSISTANT
+    wish = standing_wish(clause, text, scene.me, asking=scene.asking, alone=alone)
     if wish is not None:
         return _finish(wish, scene, confidence=0.7)
     if _is_request(text):
         return "request"
-    about = with_subject(text, scene)
+    about = with_subject((preferred(text) if alone else None) or text, scene)
     if about is None:
         return "hypothetical" if words.HYPOTHETICAL.search(text) else "no_subject"
     sentence, confidence = about
@@ -130,16 +127,6 @@ def _not_worth(clause: Clause, text: str) -> str | None:  # noqa: PLR0911 - one 
         return "too_short"
     if words.SMALL_TALK.match(text):
         return "small_talk"
-    return None
-
-
-def _standing_wish(clause: Clause, text: str, me: Person) -> str | None:
-    """A lasting instruction to the assistant, in words that stand for themselves."""
-    if not words.DURABLE.search(text) or _FIRST_WORD.match(text) or words.HYPOTHETICAL.search(text):
-        return None
-    first = text.split(maxsplit=1)[0].lower()
-    if first in words.IMPERATIVE or clause.polite or _ALWAYS.search(text):
-        return f"{me.opening} has a standing request: {text}"
     return None
 
 

@@ -53,6 +53,7 @@ class Scene:
     people: People
     names: frozenset[str]
     asked: str | None = None
+    asking: bool = False  # the message asks for something
 
 
 def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: PLR0911 - one return for each way
