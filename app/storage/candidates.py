@@ -30,7 +30,9 @@ class StoredCandidate:
 
 
 def insert(conn: Connection, scope: UserScope, session_id: str, rows: Sequence[StoredCandidate]) -> None:
-    """Store candidates; those of a segment that was read before stay as they are."""
+    """Store candidates; those of a segment that was read before stay as they are. One that takes statements back is
+    found by their events too.
+    """
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO candidates (id, project_id, user_id, session_id, segment_id, ordinal, event_ids, occurred_at,"
@@ -44,7 +46,7 @@ def insert(conn: Connection, scope: UserScope, session_id: str, rows: Sequence[S
                     session_id,
                     row.segment_id,
                     row.ordinal,
-                    list(row.candidate.event_ids),
+                    list(dict.fromkeys((*row.candidate.event_ids, *row.candidate.retracts))),
                     row.candidate.occurred_at,
                     Jsonb(to_body(row.candidate)),
                     row.model,

@@ -76,6 +76,17 @@ def dense_of(
     return {row["target_id"]: from_half(row["dense"]) for row in rows}
 
 
+def of_active_memories(conn: Connection, scope: UserScope, model: str, limit: int) -> list[tuple[UUID, bytes]]:
+    """The vectors (float16) of the user's newest active memories that `model` made, for a scan."""
+    rows = conn.execute(
+        "SELECT v.target_id, v.dense FROM memories m JOIN vectors v ON v.target_id = m.id AND v.model = %(model)s"
+        " AND v.project_id = m.project_id AND v.user_id = m.user_id WHERE m.project_id = %(project)s"
+        " AND m.user_id = %(user)s AND m.status = 'active' ORDER BY m.created_at DESC, m.id LIMIT %(limit)s",
+        {"project": scope.project_id, "user": scope.user_id, "model": model, "limit": limit},
+    ).fetchall()
+    return [(row["target_id"], row["dense"]) for row in rows]
+
+
 def delete_models_except(conn: Connection, scope: UserScope, models: Sequence[str]) -> int:
     """Drop the vectors that no collection is made of any more; returns how many."""
     return conn.execute(
