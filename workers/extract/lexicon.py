@@ -162,7 +162,8 @@ RELATIONS = (
     colleague coworker neighbour neighbor therapist doctor dentist coach teacher tutor ex in-law sibling parent
     grandparent grandchild mother-in-law father-in-law sister-in-law brother-in-law stepson stepdaughter godson
     goddaughter dog cat puppy kitten horse parrot rabbit hamster vet gp physio trainer professor supervisor
-    mentor assistant buddy
+    mentor assistant buddy missus hubby bloke stepbrother stepsister niece nephew pup hedgehog pony budgie bunny
+    ferret tortoise greyhound labrador poodle beagle terrier spaniel corgi
     """
     )
 )
@@ -199,6 +200,20 @@ NOT_NAMES = _words(
     To Of As By Since After Before Until Everyone Everything Nothing Nobody Somebody Someone Something All Some
     Any One Two Three First Last Next New Good Great Nice Sorry Please
     """
+)
+# Verbs that have a person for their subject: "Priya broke her wrist".
+HUMAN_VERBS = _words(
+    """
+    says said told lives lived works worked loves loved hates hated teaches taught wears wore plays played thinks
+    thought married broke moved studied studies wants wanted likes liked called calls texted owes owed bought
+    prefers visited asked asks eats drinks smokes quit resigned retired graduated proposed insists promised
+    agreed knows knew speaks believes paid pays cooks sings sang swims runs drives drove got gets had has took
+    goes went came wrote read hurt fell lost won gave sold met is's was
+    """
+)
+PLURAL_RELATIONS = _words(
+    "parents kids children grandparents grandkids grandchildren sisters brothers cousins twins sons daughters "
+    "flatmates roommates neighbours neighbors colleagues cats dogs inlaws in-laws"
 )
 NAME_STOP = re.compile(r"^(?:English|Dutch|French|German|Spanish|Italian|Polish|Irish|\w+(?:ish|ese|ian|can))$")
 

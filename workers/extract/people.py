@@ -9,6 +9,10 @@ from workers.extract.rewrite import Person
 
 # Said without "my", these are the speaker's own: "mum lives in Harrogate".
 _OWN = "mum|mom|mam|mama|dad|papa|gran|grandma|grandpa|nana|nan|granny|granddad|grandad|auntie"
+_THE_FAMILY = re.compile(
+    r"^(?:the|both) (?P<who>missus|wife|husband|hubby|kids|children|twins|boss|landlord|landlady|in-laws|flatmate|roommate"
+    r"|dog|cat|baby|girlfriend|boyfriend)\b(?!-)"
+)
 _BARE_FAMILY = re.compile(
     rf"(?<![\w'-])(?<![Mm]y )(?<![Oo]ur )(?<!your )(?<!his )(?<!her )(?<!their )(?<!the )(?<!a )(?<!'s )"
     rf"(?P<word>(?:{_OWN}))(?P<own>'s)?(?=\s|$|,)(?!-)"
@@ -21,7 +25,20 @@ _RELATED = re.compile(
     rf"\b(?:[Mm]y|[Oo]ur)\s+{_QUALIFIERS}(?P<relation>[a-z-]+)(?:'s name is|,? called|,? named"
     rf"|,)?\s*(?P<name>[A-Z][\w-]+)?"
 )
-_NAMED = re.compile(r"^(?P<name>[A-Z][\w-]+)(?:'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+)")
+_NAMED = re.compile(
+    r"^(?P<title>(?:Mr|Mrs|Ms|Miss|Dr|Prof|Uncle|Aunt|Auntie|Granny|Grandma|Grandpa|Opa|Oma)\.? )?"
+    r"(?P<name>[A-Z][\w-]+)(?P<own>'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+)(?P<rest>.{0,80})"
+)
+_PAIR = re.compile(
+    r"(?<!\w)(?P<one>(?:[Mm]y [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)\s+(?:and|&)\s+(?P<two>(?:my [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)(?!\w)"
+)
+_MANY = re.compile(r"\b(?:[Mm]y|[Oo]ur) (?:\w+ )?(?P<many>[a-z-]+s|children|grandchildren)\b")
+_NEW_PET = re.compile(
+    rf"\b(?:got|have|adopted|found|rescued|fostering|foster|took in|bought|own|'ve got|getting)\s+(?:an?|one|this)\s+"
+    rf"(?:[a-z-]+\s+){{0,2}}(?P<pet>{'|'.join(sorted(words.PETS | {'hedgehog', 'pup'}))})\b"
+    rf"(?:,? (?:called|named|name of))?,?\s*(?P<name>[A-Z][\w-]+)?"
+)
+_POSSESSIVE = re.compile(r"\b(?:his|her|their|himself|herself)\b")
 _MID_SENTENCE = re.compile(r"(?:[a-z,;]|\b[Mm]y|\bI)\s{1,3}([A-Z][a-z\u00df-\u024f][\w-]*)")
 _START = r"(?:^|[.!?]\s|\n)[ \t]{0,3}"  # bounded: a run of white space must not cost its square
 _SENTENCE = re.compile(rf"{_START}([^\W\d_])")
@@ -34,6 +51,7 @@ class People:
 
     she: str | None = None
     he: str | None = None
+    they: str | None = None
     relations: dict[str, str] = field(default_factory=dict)
 
     def note(self, display: str, relation: str | None) -> None:
@@ -45,6 +63,8 @@ class People:
 
     def meant_by(self, pronoun: str) -> str | None:
         """Who "he" or "she" is, if anybody was named."""
+        if pronoun.lower() in {"they", "their"}:
+            return self.they
         return self.she if pronoun.lower() in {"she", "her"} else self.he
 
     def listen(self, text: str, me: Person, names: frozenset[str]) -> None:
@@ -58,22 +78,43 @@ class People:
             self.note(display, relation)
             if name:
                 self.relations[name] = display
+        self._listen_for_many(text, me, names)
         named = named_subject(text, names)
         if named is not None:
             self.note(self.relations.get(named, named), None)
 
+    def _listen_for_many(self, text: str, me: Person, names: frozenset[str]) -> None:
+        """Pets that joined the household, pairs and groups."""
+        for match in _NEW_PET.finditer(text):
+            name = match["name"] if match["name"] not in words.NOT_NAMES else None
+            display = f"{me.possessive} {match['pet']}" + (f" {name}" if name else "")
+            self.note(display, match["pet"])
+            if name:
+                self.relations[name] = display
+        for match in _MANY.finditer(text):
+            if match["many"] in words.PLURAL_RELATIONS:
+                self.they = f"{me.possessive} {match['many']}"
+        for match in _PAIR.finditer(text):
+            if {match["one"].split()[-1], match["two"].split()[-1]} <= names:
+                pair = f"{match['one']} and {match['two']}"
+                self.they = re.sub(r"\b[Mm]y\b", me.possessive, pair)
+
 
 def own_family(text: str) -> str:
     """Family words that stand alone, with whose they are: "mum lives" -> "my mum lives"."""
+    text = _THE_FAMILY.sub(lambda m: f"my {m['who']}", text)
     return _BARE_FAMILY.sub(lambda m: f"my {m['word']}{m['own'] or ''}", text)
 
 
 def named_subject(text: str, names: frozenset[str]) -> str | None:
     """The name with which a clause opens and of which it says something."""
     match = _NAMED.match(text)
-    if match is None or match["name"] not in names or match["verb"] in words.NOT_VERBS:
+    if match is None or match["verb"] in words.NOT_VERBS or match["name"] in words.NOT_NAMES:
         return None
-    return match["name"]
+    if match["name"] in names or match["title"]:
+        return match["name"]
+    human = match["verb"] in words.HUMAN_VERBS or match["own"]
+    return match["name"] if human and _POSSESSIVE.search(match["rest"]) else None
 
 
 def names_in(contents: Iterable[str]) -> frozenset[str]:

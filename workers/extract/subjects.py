@@ -19,7 +19,33 @@ _OPENS_VAGUE = re.compile(
     r"|everything|having|being|knowing|seeing|what|how|if|when|must|lucky|having)\b",
     re.IGNORECASE,
 )
-_PRONOUN = re.compile(r"^(?P<who>[Hh]e|[Ss]he|[Hh]is|[Hh]er)(?P<short>'s|'ll|'d)?(?=\s)")
+_PRONOUN = re.compile(r"^(?P<who>[Hh]e|[Ss]he|[Hh]is|[Hh]er|[Tt]hey|[Tt]heir)(?P<short>'s|'ll|'d|'re|'ve)?(?=\s)")
+_VAGUE_THEY = re.compile(
+    r"^(?:they(?:'re| are)?|their) (?:called|say|said|told|want(?:ed)? me|gave|fixed|charge|make|sell|just)\b"
+)
+_TRUSTED_SUBJECT = re.compile(
+    r"^(?:the\s+)?(?P<who>vet|doctor|dr|gp|dentist|physio|therapist|surgeon|midwife|landlord|boss|trainer|nutritionist"
+    r"|dietitian|optician|cardiologist|specialist|lawyer|accountant)\s+"
+    r"(?=says?|said|moved|put|changed|told|wants?|gave|thinks|prescribed|switched|confirmed|found|recommends?|recommended)"
+)
+_HEALTH = re.compile(
+    r"^(?:an? |the )?(?:[a-z0-9-]+ ){0,3}(?:fracture|sprain|diabetes|diabetic|asthma|migraines?|allergy|intolerance|tinnitus"
+    r"|arthritis|tendonitis|hernia|concussion|infection|anemia|anaemia|eczema|hay ?fever|insomnia|adhd|vertigo|sciatica)\b"
+    r"(?!.*\b(?:is|was|are|can|does)\b)",
+    re.IGNORECASE,
+)
+_HEDGE = re.compile(
+    r"^(?:just|finally|already|recently|still|also|only|now|currently|mostly)\s+(?=[a-z])", re.IGNORECASE
+)
+_LIKES = re.compile(
+    r"^(?:(?:absolutely |really |honestly )?(?:love|hate|prefer|adore|dislike|detest|loathe|enjoy|live|drink|drive|own)\s+"
+    r"(?!(?:it|that|this|you|your|these|those|how|to (?:know|hear|see))\b)\w"
+    r"|(?:can't stand|cannot stand|don't (?:like|eat|drink|drive|do|want|own|speak))\s+(?!(?:it|that|this)\b)\w)"
+)
+_FAN = re.compile(
+    r"^(?:not (?:a|much of a|really a|the biggest)|(?:a )?(?:big|huge|massive)|more of an?)\s+[\w -]{0,30}?(?:fan|person|eater|drinker|guy|girl|lover)\b"
+)
+_ROLE_NOW = re.compile(r"^(?P<role>[a-z][\w -]{3,30}?) (?:now|these days|by trade)$")
 _NOUN = re.compile(
     r"^(?:the\s+)?(?P<noun>[a-z][\w-]*(?:\s+[a-z][\w-]*)?(?:\s+(?:at|of|for|in|with)\s+(?:the\s+)?\w+)?)"
     r"(?P<verb>'s|\s+is|\s+was|\s+runs?|\s+ends?|\s+starts?|\s+lasts?|\s+gets?|\s+goes|\s+has|\s+needs)\s+(?=\S)"
@@ -62,12 +88,16 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     text = re.sub(r"^[Mm]e,? (?=I\b)", "", own_family(text.removeprefix(f"{scene.you.inside}, ")))
     if _OPENS_FIRST.match(text):
         return _OWN_IS.sub(r"\g<own> is", text), 0.85
+    if _TRUSTED_SUBJECT.match(text) and scene.you is ASSISTANT:
+        return f"my {re.sub(r'^the ', '', text)}", 0.7
     pronoun = _PRONOUN.match(text)
-    if pronoun:
+    if pronoun and not _VAGUE_THEY.match(text.lower()):
         who = people.meant_by(pronoun["who"])
         return (_for_pronoun(text, pronoun, who), 0.7) if who else None
-    if named_subject(text, names):
-        return text, 0.75
+    named = named_subject(text, names)
+    if named:
+        known = people.relations.get(named)
+        return (f"{known}{text[len(named) :]}" if known and text.startswith(named) else text), 0.75
     completed = _completed(text)
     if completed:
         return completed, 0.65
@@ -87,9 +117,11 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
 
 def _for_pronoun(text: str, pronoun: re.Match[str], who: str) -> str:
     rest = text[pronoun.end() :]
-    if pronoun["who"].lower() in {"his", "her"}:
+    if pronoun["who"].lower() in {"his", "her", "their"}:
+        if short_is := re.match(r"\s+[a-z]+'s (?=[A-Z\d])", rest):
+            rest = f"{short_is.group()[:-3]} is {rest[short_is.end() :]}"
         return f"{who}'s{rest}"
-    short = {"'s": " is", "'ll": " will", "'d": " would"}.get(pronoun["short"] or "", "")
+    short = {"'s": " is", "'ll": " will", "'d": " would", "'re": " are", "'ve": " have"}.get(pronoun["short"] or "", "")
     if short == " is" and re.match(r"\s+(?:got|been|had|gone|moved|started|stopped|finished)\b", rest):
         short = " has"
     return f"{who}{short}{rest}"
@@ -97,9 +129,20 @@ def _for_pronoun(text: str, pronoun: re.Match[str], who: str) -> str:
 
 def _completed(text: str) -> str | None:
     """A clause whose "I" was left out, with it."""
+    hedge = _HEDGE.match(text)
+    text = text[hedge.end() :] if hedge else text
     dropped = _DROPPED.match(text)
     if dropped is None:
         return None
+    if _LIKES.match(text):
+        return f"I {text}"
+    if _FAN.match(text):
+        return f"I am {'a ' if text.startswith(('big', 'huge', 'massive')) else ''}{text}"
+    role = _ROLE_NOW.match(text)
+    if role and words.JOBS.search(role["role"]):
+        return f"I am {text}"
+    if _HEALTH.match(text):
+        return f"I have {text}"
     verb, rest = dropped["verb"].lower(), dropped["rest"]
     if verb == "been":
         return f"I have {text}"
