@@ -13,6 +13,7 @@ from app.domain.event import Event, Role
 from app.domain.memory import Candidate
 from app.domain.normalise import normalise
 from app.domain.policy import Policy
+from workers.extract.followups import Said
 from workers.extract.gate import skip_reason
 from workers.extract.lexicon import GAME
 from workers.extract.people import People, names_in
@@ -34,12 +35,15 @@ class _Reader:
     question: str | None = None
     playing: str | None = None  # who asked for a game, until they have spoken again
     seen: set[str] = field(default_factory=set)
+    history: dict[str, list[Said]] = field(default_factory=dict)
+    before: dict[str, list[Candidate]] = field(default_factory=dict)  # what the speaker's turn before gave
 
     def read(self, event: Event, speakers: Sequence[str]) -> tuple[list[Candidate], str | None]:
         """The event's candidates, or the reason why there are none."""
         reason = skip_reason(event, self.policy)
         question, self.question = self.question, None
-        if reason is not None:
+        terse = reason == "too_short" and (question is not None or self.history.get(event.speaker))
+        if reason is not None and not terse:
             if event.role is Role.ASSISTANT:
                 self.question = _last_question(event.content)
             return [], reason
@@ -52,16 +56,23 @@ class _Reader:
         if GAME.search(event.content):
             self.playing = event.speaker
         people = self.people.setdefault(event.speaker, People())
-        scene = Scene(event.occurred_at, me, you, people, self.names, question)
+        history = self.history.setdefault(event.speaker, [])
+        parts = clauses(event.content)
+        asking = any(clause.asks or clause.polite for clause in parts)
+        scene = Scene(event.occurred_at, me, you, people, self.names, question, asking, tuple(history))
         made: list[Candidate] = []
         reasons: list[str] = []
-        for clause in clauses(event.content):
+        before = self.before.get(event.speaker, [])
+        for clause in parts:
             outcome = state(clause, scene)
             if isinstance(outcome, str):
                 reasons.append(outcome)
-                if outcome == "withdrawn":
+                if outcome == "withdrawn" and made:
                     made.clear()
+                elif outcome == "withdrawn" and before:
+                    made.append(_retraction(before, event))
                 continue
+            history.append(Said(outcome.spoken, event.id))
             candidate = self._candidate(outcome, event)
             if candidate is not None:
                 made.append(candidate)
@@ -69,6 +80,7 @@ class _Reader:
             self.question = _last_question(event.content)
         best = sorted(made, key=lambda c: -c.confidence)[: self.policy.extract.max_per_event]
         kept = [c for c in made if c in best]
+        self.before[event.speaker] = kept
         return kept, None if kept else (reasons[0] if reasons else "empty")
 
     def _candidate(self, statement: Statement, event: Event) -> Candidate | None:
@@ -85,7 +97,7 @@ class _Reader:
             occurred_at=event.occurred_at,
             subject=key.subject if key else None,
             attribute=key.attribute if key else None,
-            value=key.value if key else None,
+            value=(key.value or None) if key else None,
             single_valued=key.single if key else False,
             negated=statement.negated,
             event_time=statement.event_time,
@@ -96,6 +108,9 @@ class _Reader:
             entities=statement.entities,
             session_id=event.session_id,
             agent_id=event.agent_id,
+            correction=statement.correction,
+            corrects=(statement.corrects,) if statement.corrects else (),
+            ends=statement.ends,
         )
 
 
@@ -118,6 +133,23 @@ def extract(
         if reason is not None:
             skipped[event.id] = reason
     return candidates, skipped
+
+
+def _retraction(before: Sequence[Candidate], event: Event) -> Candidate:
+    """What takes back the statements of the turn before; it adds nothing itself."""
+    taken = before[-1]
+    return Candidate(
+        text=f"Taken back: {taken.text}",
+        type=taken.type,
+        event_ids=(event.id,),
+        occurred_at=event.occurred_at,
+        subject=taken.subject,
+        attribute=taken.attribute,
+        value=taken.value,
+        session_id=event.session_id,
+        agent_id=event.agent_id,
+        retracts=taken.event_ids,
+    )
 
 
 def _last_question(content: str) -> str | None:

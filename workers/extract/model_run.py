@@ -53,12 +53,8 @@ class ModelReader:
         self.reason = None
         if not worth_asking(events, policy):
             return None
-        seconds = self._until - time.monotonic()
         try:
-            if seconds < _LEAST_SECONDS:
-                raise ModelFailedError("out_of_time", "the questions of this run have taken all their time")
-            call = Call(self.model, seconds, self.lease.check)
-            found = extract_with(call, events, past, self._shown(vectors), policy)
+            found = extract_with(self._call(), events, past, self._shown(vectors), policy)
         except ModelFailedError as error:
             self.reason = error.kind
             self.context.metrics.llm_fallbacks.labels(error.kind).inc()
@@ -68,6 +64,12 @@ class ModelReader:
             self.context.metrics.llm_rejected.labels(reason).inc()
         self._made += [_shown(candidate) for candidate in found.candidates if not candidate.retracts]
         return found
+
+    def _call(self) -> Call:
+        seconds = self._until - time.monotonic()
+        if seconds < _LEAST_SECONDS:
+            raise ModelFailedError("out_of_time", "the questions of this run have taken all their time")
+        return Call(self.model, seconds, self.lease.check)
 
     def _shown(self, vectors: npt.NDArray[np.float32]) -> list[Shown]:
         """The memories nearest to the segment, and what this run has just understood, in the order of time."""

@@ -21,6 +21,7 @@ from app.domain.sparse import SparseVector
 from app.domain.work import WorkItem, WorkKind
 from app.ledger.lease import Lease
 from app.services import policy as policies
+from app.services import served
 from app.storage import candidates, event_stages, events, segments, vectors, work
 from app.storage.candidates import StoredCandidate
 from app.storage.event_stages import Extracted
@@ -48,6 +49,7 @@ class Reading:
     neighbours: Neighbours
     known: dict[UUID, Event]  # new turns, their neighbours and the neighbours of those
     touched: list[UUID]  # older turns whose window changes
+    echoes: dict[UUID, Event]  # turns that repeat what we served, without it
     policy: Policy
 
 
@@ -116,6 +118,7 @@ def _read(context: ProcessContext, item: WorkItem) -> Reading | None:
             neighbours=around,
             known=known,
             touched=touched,
+            echoes=served.echoes(conn, scope, new, context.clock()),
             policy=policies.effective(conn, scope),
         )
 

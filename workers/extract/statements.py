@@ -1,7 +1,8 @@
 """One clause to one statement, or the reason why it is none. For the local extractor; the order of checks matters."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
@@ -10,6 +11,7 @@ from app.domain.temporal import TimeSpan, absolute, resolve, tense_of
 from app.domain.temporal_rules import Tense
 from workers.extract import lexicon as words
 from workers.extract.attributes import Key, entities_of, key_of, negated, type_of
+from workers.extract.followups import answered, corrected
 from workers.extract.rewrite import ASSISTANT, Person, third_person
 from workers.extract.wishes import preferred, standing_wish
 from workers.extract.sentences import Clause
@@ -30,6 +32,10 @@ class Statement:
     importance: float
     confidence: float
     entities: tuple[str, ...]
+    spoken: str  # the sentence as it was meant, in the speaker's own words, with its dates
+    corrects: UUID | None = None
+    correction: bool = False
+    ends: bool = False
 
 
 _WORD_ASKS = re.compile(
@@ -61,10 +67,12 @@ _YOU_CLAIM = re.compile(
     re.IGNORECASE,
 )
 _WITHDRAWS = re.compile(
-    r"^(?:jk|just kidding|kidding|i'm kidding|i'm joking|just joking|joking|not really|scratch that"
-    r"|ignore (?:that|me))\b",
+    r"^(?:jk|just kidding|kidding|i'm kidding|i'm joking|just joking|joking|not really|(?:scratch|scrap) (?:that|it)"
+    r"|ignore (?:that|me)|forget (?:that|it|what I said|I said (?:that|anything))|never ?mind|delete that)\b(?! one\b)"
+    r"(?!.*\b(?:make|should|meant)\b)",
     re.IGNORECASE,
 )
+_CORRECTS = re.compile(r"\b(?:no+|nope|sorry|oops|whoops|wait|correction|i mean)\b")
 _LOOSE = re.compile(
     r"\b(?:i|i'm|i've|i'll|i'd|my|mine|me|we|our|you|your|today|yesterday|tomorrow|tonight"
     r"|(?:last|next|this|coming) (?:week|month|year|weekend|night|spring|summer|autumn|fall|winter|\w+day)"
@@ -77,12 +85,21 @@ _WORDS_OF = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 def state(clause: Clause, scene: Scene) -> Statement | str:
     """The statement that a clause makes, or a short reason why it makes none."""
-    text = clause.text
+    text, alone = clause.text, scene.you is ASSISTANT
     reason = _not_worth(clause, text)
+    if reason is None or reason == "too_short":
+        put_right = corrected(clause, scene.history, scene.said_at) if alone else None
+        if put_right is not None:
+            made = _finish(put_right.sentence, scene, confidence=0.7)
+            return made if isinstance(made, str) else replace(made, correction=True, corrects=put_right.event_id)
+        answer = answered(text, scene.asked) if alone and scene.asked else None
+        if answer is not None:
+            scene.people.listen(answer, scene.me, scene.names)
+            about = with_subject(answer, scene)
+            return _finish(about[0], scene, confidence=0.75) if about else "no_subject"
     scene.people.listen(text, scene.me, scene.names)
     if reason is not None:
         return reason
-    alone = scene.you is ASSISTANT
     wish = standing_wish(clause, text, scene.me, asking=scene.asking, alone=alone)
     if wish is not None:
         return _finish(wish, scene, confidence=0.7)
@@ -92,7 +109,11 @@ def state(clause: Clause, scene: Scene) -> Statement | str:
     if about is None:
         return "hypothetical" if words.HYPOTHETICAL.search(text) else "no_subject"
     sentence, confidence = about
-    return _not_meant(sentence, scene.you) or _finish(sentence, scene, confidence=confidence)
+    unmeant = _not_meant(sentence, scene.you)
+    if unmeant is not None:
+        return unmeant
+    made = _finish(sentence, scene, confidence=confidence)
+    return made if isinstance(made, str) or not _CORRECTS.search(clause.lead) else replace(made, correction=True)
 
 
 def _not_meant(sentence: str, you: Person) -> str | None:
@@ -144,7 +165,8 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     tense = tense_of(sentence)
     today = scene.said_at.date().isoformat()
     past = tense is Tense.PAST or any(span.when.text < today[: len(span.when.text)] for span in spans)
-    text = third_person(absolute(sentence, spans), scene.me, scene.you, past=past)
+    spoken = absolute(sentence, spans)
+    text = third_person(spoken, scene.me, scene.you, past=past)
     text = _dot(text)
     if _LOOSE.search(_IN_QUOTES.sub("", text)):
         return "not_self_contained"
@@ -166,6 +188,7 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
         importance=_importance(kind, key, text),
         confidence=confidence,
         entities=entities_of(text),
+        spoken=spoken,
     )
 
 

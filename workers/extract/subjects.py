@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.domain.temporal import resolve
 from workers.extract import lexicon as words
+from workers.extract.followups import Said
 from workers.extract.people import People, named_subject, own_family
 from workers.extract.rewrite import ASSISTANT, Person
 
@@ -80,6 +81,7 @@ class Scene:
     names: frozenset[str]
     asked: str | None = None
     asking: bool = False  # the message asks for something
+    history: tuple[Said, ...] = ()  # what the same person stated before, oldest first
 
 
 def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: PLR0911 - one return for each way

@@ -62,7 +62,9 @@ _LIKING = (
 _IF = re.compile(
     rf"^(?:if|when|whenever|every|each|unless|for)\b.{{4,120}}?(?:,|\band|\bthen|\s)\s*(?:{_ACT}|{_YOU_ACT}|{_LIKING})\b"
 )
-_ACT_IF = re.compile(rf"^{_ACT}\b.{{4,120}}?\b(?:if|when|whenever|unless|before|every time)\s+(?:I|you|it|it's|there|the)\b")
+_ACT_IF = re.compile(
+    rf"^{_ACT}\b.{{4,120}}?\b(?:if|when|whenever|unless|before|every time)\s+(?:I|you|it|it's|there|the)\b"
+)
 _UNREAL = re.compile(
     r"\b(?:were|could|would|might|lottery|possible|possibly|you can|you know|you want|you like|you have time"
     r"|I had|I ever|I win|rich|get a chance|how (?:do|can|should))\b",
