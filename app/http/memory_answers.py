@@ -3,8 +3,9 @@
 from app.domain.memory import Memory, MemoryStatus, MemoryType
 from app.http.idempotency import Reply
 from app.http.masking import Mask, mask_values
-from app.http.schemas.memory import MemoryAnswer, MemoryVersionAnswer
+from app.http.schemas.memory import LinkDirection, LinkType, MemoryAnswer, MemoryLink, MemoryVersionAnswer
 from app.http.schemas.recall import SourceAnswer
+from app.storage.links import Link
 from app.storage.memories import MemoryVersion
 
 
@@ -63,6 +64,21 @@ def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
             )
             for source in memory.sources
         ],
+    )
+
+
+def link_answer(link: Link, hide: Mask) -> MemoryLink:
+    """A link as it is shown from one of its ends."""
+    return MemoryLink(
+        id=link.id,
+        type=LinkType(link.type),
+        direction=LinkDirection.OUT if link.outgoing else LinkDirection.IN,
+        weight=link.weight,
+        reason=link.reason,
+        memory_id=link.other_id,
+        text=hide(link.other_text),
+        status=MemoryStatus(link.other_status),
+        created_at=link.created_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,9 @@ from app.errors import (
 from app.inference.protocol import Encoder
 from app.services import policy
 from app.storage import changes, events, memories, memory_edits, vectors, work
+from app.storage import links as link_store
 from app.storage.db import Connection
+from app.storage.links import Link
 from app.storage.memories import MemoryQuery, MemoryVersion
 from app.storage.memory_edits import MemoryDraft, Place
 from app.storage.vectors import StoredVector
@@ -97,6 +100,20 @@ def history(conn: Connection, scope: Scope, memory_id: UUID, *, after: int, limi
     """The versions of one memory; raises NotFoundError."""
     get(conn, scope, memory_id)
     return memories.history(conn, scope, memory_id, after=after, limit=limit)
+
+
+def links(  # noqa: PLR0913 - whose, as far as the caller sees, one page
+    conn: Connection,
+    scope: Scope,
+    memory_id: UUID,
+    *,
+    session_id: str | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Link]:
+    """The links of one memory, to memories of one session if that is given; raises NotFoundError."""
+    get(conn, scope, memory_id)
+    return link_store.of_memory(conn, scope, memory_id, session_id=session_id, after=after, limit=limit)
 
 
 def create(  # noqa: PLR0913 - what, with its vectors, by whom

@@ -192,6 +192,14 @@ CASES: dict[str, dict[str, Case]] = {
             control=422,
         ),
     },
+    "memories_links": {
+        "memory_id": Case(get("/v1/memories/{}/links"), World.memory),
+        "cursor": Case(
+            lambda c, i: c.get(f"/v1/memories/{i}/links", params={"cursor": "WyJhYWFhIiwxXQ"}),
+            World.memory,
+            control=422,
+        ),
+    },
     "users_get": {"user_id": Case(get("/v1/users/{}"), World.user, unheard)},
     "sessions_list": {
         "user_id": Case(listing("/v1/sessions", "user_id"), World.user, unheard),
