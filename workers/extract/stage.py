@@ -4,7 +4,7 @@ Nothing is computed inside a transaction; the second one is short and ends with 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -137,7 +137,10 @@ def _understand(
         before = past[len(past) - min(limit, len(past)) :]
         vectors_of = dense[place : place + len(plan.events)]
         place += len(plan.events)
-        extractor, made, skipped = _read_segment(plan, before, reading.policy, reader, vectors_of)
+        heard = replace(plan, events=tuple(reading.echoes.get(event.id, event) for event in plan.events))
+        extractor, made, skipped = _read_segment(heard, before, reading.policy, reader, vectors_of)
+        fruitful = {event_id for candidate in made for event_id in candidate.event_ids}
+        skipped |= dict.fromkeys(reading.echoes.keys() - fruitful, "served")
         ids = tuple(event.id for event in plan.events)
         row = Segment(
             id=context.new_id(),
