@@ -69,7 +69,10 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("ago", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+ago(?P<sharp>\s+today)?"),
         ("vague_ago", r"(?:an?\s+)?(?:\w+(?:\s+and a half)?)\s+(?P<unit>day|week|month|year)s?\s+ago"),
         ("from_now", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+from\s+(?P<base>now|today|tomorrow|tmrw)"),
-        ("in_n", rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?"),
+        (
+            "in_n",
+            rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?(?!\s+(?:before|after|earlier|later)\b)",
+        ),
         ("yesterday", rf"(?:yesterday|yday){_PART}"),
         ("tomorrow", rf"(?:tomorrow|tmrw|tmr|tomoz|2moro){_PART}"),
         ("tonight", r"(?:tonight|tonite)"),

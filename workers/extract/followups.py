@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from app.domain.dates import Precision
 from app.domain.temporal import resolve
 from workers.extract.sentences import Clause
 
@@ -54,6 +55,7 @@ _TAIL = re.compile(r"\s*(?:now|instead|then|actually|of course|again|sorry|pleas
 _WEEKDAY = re.compile(
     r"^(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: (?:morning|afternoon|evening|night))?$", re.IGNORECASE
 )
+_NTH = re.compile(r"^(?:on )?the (?P<day>\d{1,2})(?:st|nd|rd|th)$", re.IGNORECASE)
 _TIME = re.compile(r"\b(?:\d{1,2}[:.]\d{2}(?:\s?[ap]m)?|\d{1,2}\s?[ap]m|half \w+|noon|midnight)\b", re.IGNORECASE)
 _AMOUNT = re.compile(
     r"[$\u20ac\u00a3]?\b\d[\d.,]*\s?(?:k|kg|g|cm|m|km|%|quid|euros?|dollars?|pounds?|people|guests|miles)?(?![\w:])",
@@ -104,6 +106,13 @@ def _revalued(history: Sequence[Said], value: str, said_at: datetime) -> Correct
 
 
 def _in_place(sentence: str, value: str, said_at: datetime) -> str | None:
+    nth = _NTH.match(value)
+    if nth:
+        days = [s for s in resolve(sentence, said_at) if s.when.precision is Precision.DAY and not s.until]
+        if not days:
+            return None
+        wording = re.sub(r"\b\d{1,2}(?= [A-Z])", nth["day"], days[-1].wording)
+        return f"{sentence[: days[-1].start]}{wording}{sentence[days[-1].end :]}"
     dated = f"on {value}" if _WEEKDAY.match(value) else value
     spans = resolve(dated, said_at)
     if spans and (spans[0].start <= 3 or _TIME.search(dated)):

@@ -42,7 +42,7 @@ NOT_VERBS = _words(
     """
 )
 ADVERBS = (
-    r"really|just|also|always|never|usually|often|still|already|only|mostly|sometimes|actually|even|finally"
+    r"no longer|really|just|also|always|never|usually|often|still|already|only|mostly|sometimes|actually|even|finally"
     r"|recently|somewhat"
     r"|totally|now|basically|simply|hardly|rarely|both|all|definitely|honestly|generally|absolutely|sort of"
     r"|kind of|currently"

@@ -4,11 +4,11 @@ import json
 import re
 from typing import Any
 
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_END = re.compile(r"\A.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_OPEN = re.compile(r"<(?:think|thinking|reasoning)>.*\Z", re.DOTALL | re.IGNORECASE)
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]', re.DOTALL)
-_TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+# A string that never ends reaches to the end of the text: that keeps every search linear.
+_STRING = r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
+_TOKEN = re.compile(rf"{_STRING}|[{{}}]", re.DOTALL)
+_TRAILING = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
+_THOUGHT = re.compile(r"<(/?)(?:think|thinking|reasoning)>", re.IGNORECASE)
 _DEEPEST = 6  # braces around a statement: a wrapper or two, not a tower
 _MOST = 100  # statements of one segment
 _LISTS = ("statements", "memories", "facts", "items", "results", "data", "output")
@@ -16,9 +16,8 @@ _LISTS = ("statements", "memories", "facts", "items", "results", "data", "output
 
 def statements_in(reply: str) -> list[dict[str, Any]] | None:
     """The statements of a reply; None when it holds nothing that reads as an answer (an empty list is one)."""
-    text = _THOUGHT.sub("", reply)
-    text = _THOUGHT_OPEN.sub("", _THOUGHT_END.sub("", text))
-    whole = _loads(text.strip())
+    text = _said_aloud(reply).strip()
+    whole = _loads(text)
     found = _statements(whole)
     if found is None:
         found = _scan(text)
@@ -26,6 +25,15 @@ def statements_in(reply: str) -> list[dict[str, Any]] | None:
         start = text.rindex('"statements"')
         found = _scan(text[max(0, text.rfind("{", 0, start)) :])
     return found[:_MOST] if found is not None else None
+
+
+def _said_aloud(reply: str) -> str:
+    """What follows the last thought; before a thought that never ends, what was said before it."""
+    marks = list(_THOUGHT.finditer(reply))
+    ends = [mark.end() for mark in marks if mark[1]]
+    if ends:
+        return reply[ends[-1] :]
+    return reply[: marks[0].start()] if marks else reply
 
 
 def _scan(text: str) -> list[dict[str, Any]] | None:
@@ -50,7 +58,8 @@ def _scan(text: str) -> list[dict[str, Any]] | None:
                 wrapped = inside
     rest = [item for _, item in loose]
     if wrapped is None:
-        return rest or ([] if re.search(r"\A\s*(?:```(?:json)?)?\s*\[\s*\]", text) else None)
+        bare = text.removeprefix("```json").removeprefix("```").lstrip().removeprefix("[").lstrip()
+        return rest or ([] if bare.startswith("]") else None)
     return wrapped or rest
 
 

@@ -15,7 +15,7 @@ _THE_FAMILY = re.compile(
 )
 _BARE_FAMILY = re.compile(
     rf"(?<![\w'-])(?<![Mm]y )(?<![Oo]ur )(?<!your )(?<!his )(?<!her )(?<!their )(?<!the )(?<!a )(?<!'s )"
-    rf"(?P<word>(?:{_OWN}))(?P<own>'s)?(?=\s|$|,)(?!-)"
+    rf"(?P<word>(?:{_OWN}|{_OWN.title()}))(?P<own>'s)?(?=\s|$|,)(?!-)"
 )
 _QUALIFIERS = (
     r"(?:(?:best|old|older|younger|elder|eldest|youngest|little|big|late|new|ex|twin|half|good|close|dear|oldest"
@@ -27,7 +27,7 @@ _RELATED = re.compile(
 )
 _NAMED = re.compile(
     r"^(?P<title>(?:Mr|Mrs|Ms|Miss|Dr|Prof|Uncle|Aunt|Auntie|Granny|Grandma|Grandpa|Opa|Oma)\.? )?"
-    r"(?P<name>[A-Z][\w-]+)(?P<own>'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+)(?P<rest>.{0,80})"
+    r"(?P<name>[A-Z][\w-]+)(?P<own>'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+|\d+)(?P<rest>.{0,80})"
 )
 _PAIR = re.compile(
     r"(?<!\w)(?P<one>(?:[Mm]y [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)\s+(?:and|&)\s+(?P<two>(?:my [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)(?!\w)"
@@ -38,6 +38,7 @@ _NEW_PET = re.compile(
     rf"(?:[a-z-]+\s+){{0,2}}(?P<pet>{'|'.join(sorted(words.PETS | {'hedgehog', 'pup'}))})\b"
     rf"(?:,? (?:called|named|name of))?,?\s*(?P<name>[A-Z][\w-]+)?"
 )
+_WHO_IS = re.compile(r"\b(?P<name>[A-Z][a-z\u00df-\u024f]+) \((?:my )?(?P<relation>[a-z-]+)\)")
 _POSSESSIVE = re.compile(r"\b(?:his|her|their|himself|herself)\b")
 _MID_SENTENCE = re.compile(r"(?:[a-z,;]|\b[Mm]y|\bI)\s{1,3}([A-Z][a-z\u00df-\u024f][\w-]*)")
 _START = r"(?:^|[.!?]\s|\n)[ \t]{0,3}"  # bounded: a run of white space must not cost its square
@@ -78,6 +79,12 @@ class People:
             self.note(display, relation)
             if name:
                 self.relations[name] = display
+        for match in _WHO_IS.finditer(text):
+            relation = match["relation"].lower()
+            if relation in words.RELATIONS and match["name"] not in words.NOT_NAMES:
+                display = f"{me.possessive} {relation} {match['name']}"
+                self.note(display, relation)
+                self.relations[match["name"]] = display
         self._listen_for_many(text, me, names)
         named = named_subject(text, names)
         if named is not None:
@@ -103,7 +110,7 @@ class People:
 def own_family(text: str) -> str:
     """Family words that stand alone, with whose they are: "mum lives" -> "my mum lives"."""
     text = _THE_FAMILY.sub(lambda m: f"my {m['who']}", text)
-    return _BARE_FAMILY.sub(lambda m: f"my {m['word']}{m['own'] or ''}", text)
+    return _BARE_FAMILY.sub(lambda m: f"my {m['word'].lower()}{m['own'] or ''}", text)
 
 
 def named_subject(text: str, names: frozenset[str]) -> str | None:
@@ -112,6 +119,8 @@ def named_subject(text: str, names: frozenset[str]) -> str | None:
     if match is None or match["verb"] in words.NOT_VERBS or match["name"] in words.NOT_NAMES:
         return None
     if match["name"] in names or match["title"]:
+        return f"{match['title'] or ''}{match['name']}"
+    if match["own"] and match["verb"] in {"got", "been"}:
         return match["name"]
     human = match["verb"] in words.HUMAN_VERBS or match["own"]
     return match["name"] if human and _POSSESSIVE.search(match["rest"]) else None

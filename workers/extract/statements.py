@@ -12,6 +12,8 @@ from app.domain.temporal_rules import Tense
 from workers.extract import lexicon as words
 from workers.extract.attributes import Key, entities_of, key_of, negated, type_of
 from workers.extract.followups import answered, corrected
+from workers.extract.anchors import anchored
+from workers.extract.states import ended_state, plan_of
 from workers.extract.rewrite import ASSISTANT, Person, third_person
 from workers.extract.wishes import preferred, standing_wish
 from workers.extract.sentences import Clause
@@ -45,7 +47,7 @@ _WORD_ASKS = re.compile(
     r"|doesn't|can't|won't"
     r"|any|how about|what about)\s+(?:I|you|we|he|she|it|they|this|that|there|the|my|your|our|a|an|any\w*|some\w*"
     r"|tips|ideas"
-    r"|[A-Z]\w+)\b)",
+    r"|(?-i:[A-Z]\w+))\b|(?:can|do|does|did|is|are|should)\s+[a-z]+\s+[a-z]+)",
     re.IGNORECASE,
 )
 _HELP = re.compile(
@@ -161,6 +163,7 @@ def _is_request(text: str) -> bool:
 
 
 def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | str:
+    sentence = anchored(sentence, scene.history, scene.said_at)
     spans = resolve(sentence, scene.said_at)
     tense = tense_of(sentence)
     today = scene.said_at.date().isoformat()
@@ -175,7 +178,11 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     if len(_WORDS_OF.findall(text)) < 4:
         return "too_short"
     event_time, valid_from, valid_to, ahead = _times(spans, today)
-    key = key_of(text.rstrip("."))
+    bare = text.rstrip(".")
+    over = ended_state(bare) if scene.you is ASSISTANT else None
+    key = over or key_of(bare)
+    if key is None and (ahead or tense is Tense.FUTURE):
+        key = plan_of(bare, event_time.text if event_time else None)
     kind = type_of(text, tense=tense, dated=event_time is not None, ahead=ahead)
     return Statement(
         text=text,
@@ -189,6 +196,7 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
         confidence=confidence,
         entities=entities_of(text),
         spoken=spoken,
+        ends=over is not None,
     )
 
 

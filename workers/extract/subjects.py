@@ -46,10 +46,15 @@ _LIKES = re.compile(
 _FAN = re.compile(
     r"^(?:not (?:a|much of a|really a|the biggest)|(?:a )?(?:big|huge|massive)|more of an?)\s+[\w -]{0,30}?(?:fan|person|eater|drinker|guy|girl|lover)\b"
 )
+_LABEL = re.compile(
+    r"^(?:the |my )?(?P<label>[a-z][\w-]*(?: (?!for\b|from\b|is\b|to\b)[\w-]+){0,3}(?: for [a-z]+)?):\s+(?P<value>\S+\s+\S.*)$"
+)
 _ROLE_NOW = re.compile(r"^(?P<role>[a-z][\w -]{3,30}?) (?:now|these days|by trade)$")
 _NOUN = re.compile(
     r"^(?:the\s+)?(?P<noun>[a-z][\w-]*(?:\s+[a-z][\w-]*)?(?:\s+(?:at|of|for|in|with)\s+(?:the\s+)?\w+)?)"
-    r"(?P<verb>'s|\s+is|\s+was|\s+runs?|\s+ends?|\s+starts?|\s+lasts?|\s+gets?|\s+goes|\s+has|\s+needs)\s+(?=\S)"
+    r"(?P<verb>'s|\s+is|\s+was|\s+runs?|\s+ends?|\s+starts?|\s+lasts?|\s+gets?|\s+goes|\s+has|\s+needs"
+    r"|\s+stays?|\s+costs?|\s+hurts?|\s+arrives?|\s+eats|\s+sleeps|\s+likes|\s+expires?|\s+opens|\s+closes|\s+moved"
+    r"|\s+changed|\s+finishes|\s+due|\s+died|\s+broke)\s+(?=\S)"
 )
 _DROPPED = re.compile(r"^(?P<verb>[a-z]+(?:'t)?)\b(?P<rest>.*)$", re.DOTALL)
 _AFTER_GERUND = re.compile(
@@ -108,8 +113,11 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     alone = scene.you is ASSISTANT  # two people who chat speak in whole sentences: bare nouns are general there
     noun = _NOUN.match(text) if alone else None
     if noun and not {noun["noun"].split()[0], noun["noun"].split()[-1]} & (words.GENERIC_NOUNS | words.NOT_VERBS):
-        verb = " is" if noun["verb"] == "'s" else noun["verb"]
+        verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
         return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
+    label = _LABEL.match(text) if alone else None
+    if label and label["label"].split()[-1] not in words.GENERIC_NOUNS and not words.HYPOTHETICAL.search(text):
+        return f"my {label['label']}: {label['value']}", 0.6
     if alone and asked and _answers(text, asked):
         return f'To the question "{asked}?" {me.inside} answered: {text}', 0.55
     if resolve(text, scene.said_at) and len(text.split()) <= NOTE_WORDS and not _OPENS_VAGUE.match(text):

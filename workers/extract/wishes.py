@@ -80,7 +80,7 @@ _STATED = re.compile(
 )
 _OVER = re.compile(
     r"^(?P<more>(?!(?:all|it|this|that|what|how|i|we|he|she|they)\b)[\w' -]{3,45}?)"
-    r"\s+(?:over|rather than|instead of|not)\s+(?P<less>[\w' -]{3,40}?)"
+    r"\s+(?:over|rather than|instead of)\s+(?P<less>[\w' -]{3,40}?)"
     r"(?:,?\s+(?:any ?day|any ?time|always|every time|for me|all day))?$",
     re.IGNORECASE,
 )
