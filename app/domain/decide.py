@@ -26,12 +26,39 @@ def decide(candidate: Candidate, neighbours: Sequence[Neighbour], policy: Decide
     active = [known for known in ordered if known.status is MemoryStatus.ACTIVE]
     if candidate.retracts:
         return _taken_back(candidate, active)
-    if candidate.ends and candidate.attribute is not None:
-        return _closing(candidate, active)
+    named = _named(candidate, active)
+    if candidate.ends and (candidate.attribute is not None or named):
+        return _closing(candidate, active, named)
     change = _of_matter(candidate, ordered, active, policy)
-    wrong = _corrected(candidate, active) if candidate.correction else ()
-    if not wrong:
-        return change
+    if candidate.correction:
+        wrong = tuple(dict.fromkeys((*_corrected(candidate, active), *named)))
+        return _wrong(change, wrong) if wrong else change
+    return _replacing(candidate, change, named)
+
+
+def closing(candidate: Candidate) -> Candidate:
+    """The form in which a statement that a state is over is kept: an episode that denies the state."""
+    return replace(candidate, type=MemoryType.EPISODE, negated=True, single_valued=False)
+
+
+def _named(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID, ...]:
+    """The memories that a model named as what this statement changes, as far as it may change them."""
+    vague = is_vague(candidate.attribute, candidate.value, candidate.text)
+    return tuple(
+        known.id
+        for known in active
+        if known.id in candidate.targets
+        and not known.frozen
+        and not vague
+        and known.last_said_at <= candidate.occurred_at
+        and (known.subject is None or candidate.subject is None or known.subject == candidate.subject)
+        and known.text_hash != text_hash(candidate.text)
+    )
+
+
+def _wrong(change: Change, wrong: tuple[UUID, ...]) -> Change:
+    """The change with these memories corrected by it."""
+    wrong = tuple(known for known in wrong if known != change.strengthens)
     return replace(
         change,
         decision=Decision.INVALIDATE,
@@ -42,9 +69,13 @@ def decide(candidate: Candidate, neighbours: Sequence[Neighbour], policy: Decide
     )
 
 
-def closing(candidate: Candidate) -> Candidate:
-    """The form in which a statement that a state is over is kept: an episode that denies the state."""
-    return replace(candidate, type=MemoryType.EPISODE, negated=True, single_valued=False)
+def _replacing(candidate: Candidate, change: Change, named: tuple[UUID, ...]) -> Change:
+    """The change with the memories that a model named in the place of which it stands."""
+    more = tuple(known for known in named if known not in change.ends and known != change.strengthens)
+    if not more or change.live_until is not None:
+        return change
+    changed = replace(change, ends=(*change.ends, *more), valid_to=_since(candidate))
+    return replace(changed, decision=Decision.SUPERSEDE, reason="replaces") if change.adds else changed
 
 
 def _taken_back(candidate: Candidate, active: Sequence[Neighbour]) -> Change:
@@ -56,7 +87,7 @@ def _taken_back(candidate: Candidate, active: Sequence[Neighbour]) -> Change:
     return Change(Decision.INVALIDATE, "taken_back", invalidates=gone)
 
 
-def _closing(candidate: Candidate, active: Sequence[Neighbour]) -> Change:
+def _closing(candidate: Candidate, active: Sequence[Neighbour], named: tuple[UUID, ...]) -> Change:
     """Closes the states that are over, and keeps the statement that says so."""
     same_key = [known for known in active if _same_key(candidate, known)]
     open_states = [
@@ -66,7 +97,7 @@ def _closing(candidate: Candidate, active: Sequence[Neighbour]) -> Change:
         and known.last_said_at <= candidate.occurred_at
         and (candidate.value is not None or known.type is not MemoryType.FORESIGHT)
     ]
-    over = tuple(known.id for known in _of_value(candidate.value, open_states))
+    over = tuple(dict.fromkeys((*(known.id for known in _of_value(candidate.value, open_states)), *named)))
     for known in same_key:
         if known.closes and known.value == candidate.value and content(candidate.text) <= content(known.text):
             return Change(

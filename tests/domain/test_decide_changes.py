@@ -121,6 +121,20 @@ def test_what_is_taken_back_goes_and_nothing_else():
     assert (nothing.decision, nothing.reason, nothing.adds) == (Decision.IGNORE, "nothing_to_take_back", False)
 
 
+def test_what_a_model_names_is_replaced_whatever_its_key():
+    old, mine = known(said("The user eats meat.")), known(of("home", "porto"))
+    frozen = known(said("The user is a cook."), frozen=True)
+    later, theirs = known(said("The user is vegan.", 9)), known(replace(of("diet", "meat"), subject="anna"))
+    everything = [old, mine, frozen, later, theirs]
+    change = replace(of("diet", "vegetarian", 5), targets=(old.id, frozen.id, later.id, theirs.id, uuid4()))
+    change = decide(change, everything, RULES)
+    assert (change.decision, change.reason, change.ends) == (Decision.SUPERSEDE, "replaces", (old.id,))
+    stopped = replace(said("The user stopped eating meat.", 5), ends=True, targets=(old.id,))
+    assert decide(stopped, everything, RULES).invalidates == (old.id,)
+    fixed = replace(said("The user eats fish.", 5), correction=True, targets=(old.id,))
+    assert decide(fixed, everything, RULES).invalidates == (old.id,)
+
+
 @pytest.mark.parametrize(
     ("attribute", "precise", "vague"), [("home", "lisbon", "portugal"), ("employer", "acme labs", "tech")]
 )

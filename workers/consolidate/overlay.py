@@ -50,6 +50,7 @@ class Overlay:
             ids |= self._by_key.get((candidate.subject, candidate.attribute), set())
         for event_id in (*candidate.retracts, *candidate.corrects):
             ids |= self._by_event.get(event_id, set())
+        ids |= self.known.keys() & set(candidate.targets)
         cosines = self._nearest(dense, most)
         return [
             replace(self.known[memory_id].neighbour, cosine=cosines.get(memory_id))

@@ -116,7 +116,7 @@ def _matter(batch: list[StoredCandidate], nearest: dict[UUID, npt.NDArray[np.flo
         hashes=tuple(sorted({text_hash(c.text) for c in found})),
         keys=tuple(sorted((subject, attribute) for subject, attribute in keys if subject and attribute)),
         event_ids=tuple(sorted({e for c in found for e in (*c.retracts, *c.corrects)}, key=str)),
-        memory_ids=tuple(sorted(nearest, key=str)),
+        memory_ids=tuple(sorted(nearest.keys() | {t for c in found for t in c.targets}, key=str)),
     )
 
 
