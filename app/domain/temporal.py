@@ -84,6 +84,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("season_year", rf"{_THE}{_SEASON}\s+(?:of\s+)?{_YEAR}"),
         ("month", rf"{_WHICH}\s+{_MONTH}"),
         ("unit", rf"{_EDGE}(?P<which>last|next|this|coming|past)\s+(?P<unit>week|month|year)"),
+        ("holiday", r"(?P<holiday>christmas(?: day| eve)?|xmas|new year's(?: day| eve)?|halloween)"),
         ("nth_weekday", rf"{_DAY_NAME},?\s+{_THE}{_DAY}{_ST}"),
     )
 )
@@ -106,7 +107,7 @@ _PREPOSED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 _TRIGGER = re.compile(
     r"\d|day\b|\bmon\b|\btue|\bwed\b|\bthu|\bfri\b|\bsat\b|\bsun\b|\blast\b|\bnext\b|\bthis\b|\bcoming\b"
-    r"|\bpast\b|\bago\b|from now"
+    r"|\bpast\b|\bago\b|from now|christmas|xmas|new year|halloween"
     r"|tomorrow|tmr|tomoz|2moro|tonight|tonite|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|\bin\s|\bwithin\s",
     re.IGNORECASE,
 )

@@ -45,12 +45,14 @@ _IT_IS = re.compile(
     r"^(?:it|that|they)(?:'s|'re| is| are| was)(?: actually| really| now| at| on)*\s+(?P<value>.+)$", re.IGNORECASE
 )
 _NOT_BUT = re.compile(
-    r"^(?:it(?:'s| is| was) )?not (?P<old>[\w:.' -]{1,40}?)(?:,| but| it's| -) ?(?P<new>[\w:.' -]{1,40})$",
+    r"^(?:it(?:'s| is| was) )?not (?P<old>[\w:.' -]{1,40}?)(?:,| but| it's| -) ?(?P<new>[\w:.' -]{1,40})(?P<rest>)$",
     re.IGNORECASE,
 )
 _BUT_NOT = re.compile(
-    r"^(?:it(?:'s| is| was) )?(?P<new>[\w:.' -]{1,40}?),? not (?P<old>[\w:.' -]{1,40})$", re.IGNORECASE
+    r"^(?:it(?:'s| is| was) )?(?P<new>[\w:.' -]{1,40}?),? not (?P<old>[\w:.' -]{1,40}?)(?P<rest>, [\w,' -]{2,60})?$",
+    re.IGNORECASE,
 )
+_ARTICLE = re.compile(r"^(?:an?|the|my|on|at|in)\s+", re.IGNORECASE)
 _TAIL = re.compile(r"\s*(?:now|instead|then|actually|of course|again|sorry|please)$", re.IGNORECASE)
 _WEEKDAY = re.compile(
     r"^(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: (?:morning|afternoon|evening|night))?$", re.IGNORECASE
@@ -75,7 +77,8 @@ def corrected(clause: Clause, history: Sequence[Said], said_at: datetime) -> Cor
     for pattern in (_NOT_BUT, _BUT_NOT):
         swap = pattern.match(text)
         if swap:
-            return _swapped(history, swap["old"].strip(), swap["new"].strip())
+            old, new = (_ARTICLE.sub("", swap[name].strip()) for name in ("old", "new"))
+            return _swapped(history, old, f"{new}{swap['rest'] or ''}")
     for pattern in (_MEANT, _MOVED):
         meant = pattern.match(text)
         if meant and len(meant["value"].split()) <= SHORT + 3:

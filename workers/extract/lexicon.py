@@ -10,7 +10,7 @@ def _words(text: str) -> frozenset[str]:
 # Past forms that do not end in -ed; after a dropped or first-person subject they tell that something happened.
 PAST = _words(
     """
-    was were had did went got took made came saw met bought began left won lost broke gave found told felt ran
+    was were had did quit went got took made came saw met bought began left won lost broke gave found told felt ran
     ate flew drove spent sold died said knew thought grew wrote spoke taught caught brought kept slept paid sent
     built heard held led meant rode rose sang sat stood swam threw understood woke wore chose fell forgot
     forgave froze hid hung lay lent lit shook shot shone spun stole stuck struck swore swept tore fed fled bled
@@ -18,7 +18,7 @@ PAST = _words(
     """
 )
 # The same in past and present.
-EITHER = _words("put read cut set hit let quit cost hurt shut bet spread split cast burst beat run come become")
+EITHER = _words("put read cut set hit let cost hurt shut bet spread split cast burst beat run come become")
 BASE = _words(
     """
     live work love like hate prefer need want have do go eat drink play read write run walk swim cook bake make
@@ -108,7 +108,7 @@ TRUSTED = re.compile(
 FEELING_NOW = re.compile(
     r"^(?:the user|[A-Z]\w+) (?:is|am|feels?) (?:so |very |really |a bit |a little |just |all )*(?:tired|sleepy"
     r"|bored|ready|done|sorry|glad"
-    r"|happy|sad|excited|nervous|fine|good|ok|okay|back|here|lost|confused|curious|sure|not sure|hungry|cold|hot"
+    r"|happy|sad|excited|nervous|nervous af|new here|awake|exhausted|shattered|busy|late|home|fine|good|ok|okay|back|here|lost|confused|curious|sure|not sure|hungry|cold|hot"
     r"|stuck|impressed"
     r"|afraid|laughing|crying|dead|dying|out|off|in|on it|with [\w ]+|listening|kidding|thankful|grateful|so"
     r"|proud of [\w ]+)"

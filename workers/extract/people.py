@@ -53,20 +53,28 @@ class People:
     she: str | None = None
     he: str | None = None
     they: str | None = None
+    sure_she: bool = False  # told by the relation and not only by the name
+    sure_he: bool = False
     relations: dict[str, str] = field(default_factory=dict)
 
     def note(self, display: str, relation: str | None) -> None:
         """Remember somebody as `display` ("the user's sister Anna")."""
-        if relation is None or relation not in words.MALE:
-            self.she = display
-        if relation is None or relation not in words.FEMALE:
-            self.he = display
+        known = relation in words.FEMALE or relation in words.MALE
+        her = relation in words.FEMALE or (not known and display.endswith(("a", "ie")) and display[-4:] != "user")
+        if relation not in words.MALE and (known or her or not self.sure_she):
+            self.she, self.sure_she = display, relation in words.FEMALE
+        if relation not in words.FEMALE and not (her and self.sure_he):
+            self.he, self.sure_he = display, relation in words.MALE
 
     def meant_by(self, pronoun: str) -> str | None:
         """Who "he" or "she" is, if anybody was named."""
         if pronoun.lower() in {"they", "their"}:
-            return self.they
+            return self.they or self.couple()
         return self.she if pronoun.lower() in {"she", "her"} else self.he
+
+    def couple(self) -> str | None:
+        """The last woman and man together."""
+        return f"{self.she} and {self.he}" if self.she and self.he and self.she != self.he else None
 
     def listen(self, text: str, me: Person, names: frozenset[str]) -> None:
         """Take note of everybody whom a clause names."""

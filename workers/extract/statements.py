@@ -50,6 +50,12 @@ _WORD_ASKS = re.compile(
     r"|(?-i:[A-Z]\w+))\b|(?:can|do|does|did|is|are|should)\s+[a-z]+\s+[a-z]+)",
     re.IGNORECASE,
 )
+_NOUN_FIRST = re.compile(r"^[a-z]+ [a-z]+(?:'s| is| are| was) ")
+_CLAIM = re.compile(
+    r"^[Mm]y [\w-]+(?: [A-Z]\w+)? (?:says?|said|claims?|claimed|swears?|swore|reckons?|insists?|thinks|believes|jokes?)\b"
+)
+_UNSAID = re.compile(r"\b(?:it|that|this|them|those|one)\W*$", re.IGNORECASE)
+_WHOLE = re.compile(r"^(?:I|[Mm]y|[Ww]e|[Oo]ur)\b")
 _HELP = re.compile(
     r"^(?:I|we)(?:'d|'m|'re)?\s+(?:just |really |also |would )*(?:need|want|like|looking for|after|wanting|love"
     r"|trying to (?:find|write|fix|get this))\b"
@@ -110,7 +116,7 @@ def state(clause: Clause, scene: Scene) -> Statement | str:
     about = with_subject((preferred(text) if alone else None) or text, scene)
     if about is None:
         return "hypothetical" if words.HYPOTHETICAL.search(text) else "no_subject"
-    sentence, confidence = about
+    sentence, confidence = _asserted(about[0]), about[1]
     unmeant = _not_meant(sentence, scene.you)
     if unmeant is not None:
         return unmeant
@@ -118,15 +124,25 @@ def state(clause: Clause, scene: Scene) -> Statement | str:
     return made if isinstance(made, str) or not _CORRECTS.search(clause.lead) else replace(made, correction=True)
 
 
+def _asserted(sentence: str) -> str:
+    """What is said before a supposition begins: "I have five cousins and none would help" -> "I have five cousins"."""
+    doubt = words.HYPOTHETICAL.search(sentence)
+    if doubt is None or not _WHOLE.match(sentence):
+        return sentence
+    cuts = [m.start() for m in re.finditer(r",\s|\s(?:and|but|which|so|who)\s", sentence[: doubt.start()])]
+    before = sentence[: cuts[-1]] if cuts else ""
+    return before if len(before.split()) >= 4 and not words.HYPOTHETICAL.search(before) else sentence
+
+
 def _not_meant(sentence: str, you: Person) -> str | None:
     """Why a sentence with its subject is still no statement of fact."""
     sentence = _IN_QUOTES.sub("", sentence)
-    own = re.match(r"^(?:I|we|my|our)\b", sentence, re.IGNORECASE)
+    own = re.match(r"^(?:I|we|my|our)\b", sentence, re.IGNORECASE) and not (_CLAIM.match(sentence) and you is ASSISTANT)
     if words.HYPOTHETICAL.search(sentence):
         return "hypothetical"
     if words.REPORTED.search(sentence) and not own and not words.TRUSTED.search(sentence):
         return "reported"
-    if words.FILLER.search(sentence):
+    if words.FILLER.search(sentence) or (len(sentence.split()) <= 6 and _UNSAID.search(sentence)):
         return "small_talk"
     if _HELP.search(sentence) or (_YOU_CLAIM.search(sentence) and not own and you is ASSISTANT):
         return "addressed"
@@ -155,6 +171,8 @@ def _not_worth(clause: Clause, text: str) -> str | None:  # noqa: PLR0911 - one 
 
 def _is_request(text: str) -> bool:
     first = text.split(maxsplit=1)[0].lower()
+    if _NOUN_FIRST.match(text) or words.PAST & {w.lower() for w in text.split()[1:2]}:
+        return False  # "start date is ...", "talk went well"
     if first in words.IMPERATIVE and first not in {"left", "put", "read", "set", "let"}:
         return True
     return first in {"need", "want", "wanting", "looking"} or (

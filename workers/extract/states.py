@@ -78,7 +78,7 @@ def ended_state(text: str) -> Key | None:  # noqa: PLR0911 - one return for each
 
 def plan_of(text: str, when: str | None) -> Key | None:
     """The plan of a dated statement: its matter as the attribute, its day as the value."""
-    match = _PLANNED.match(text)
+    match = _PLANNED.match(re.sub(r"\s*\([^)]*\)", "", text))
     if match is None or when is None:
         return None
     owner = match["owner"].strip()

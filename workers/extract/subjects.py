@@ -49,6 +49,11 @@ _FAN = re.compile(
 _LABEL = re.compile(
     r"^(?:the |my )?(?P<label>[a-z][\w-]*(?: (?!for\b|from\b|is\b|to\b)[\w-]+){0,3}(?: for [a-z]+)?):\s+(?P<value>\S+\s+\S.*)$"
 )
+_ROUTINE = re.compile(
+    r"^(?!no\b|not\b)(?P<what>[a-z][\w -]{2,30}?),?\s+(?:once|twice|(?:three|four|five|\d+) times|\dx|every (?:other )?(?:day|week|month|year"
+    r"|morning|evening|night|\w+day)|on \w+days|(?:mon|tues|wednes|thurs|fri|satur|sun)days)\b"
+)
+_HAS_VERB = re.compile(r"\b(?:is|are|was|were|has|have|do|does|go|goes|\w+ed|you|I|it|they|he|she|we)\b")
 _ROLE_NOW = re.compile(r"^(?P<role>[a-z][\w -]{3,30}?) (?:now|these days|by trade)$")
 _NOUN = re.compile(
     r"^(?:the\s+)?(?P<noun>[a-z][\w-]*(?:\s+[a-z][\w-]*)?(?:\s+(?:at|of|for|in|with)\s+(?:the\s+)?\w+)?)"
@@ -61,6 +66,10 @@ _AFTER_GERUND = re.compile(
     r"^\s+(?:an?|the|my|our|to|on|in|for|at|with|from|through|some|back|up|off|out|home|this|as|\d)\b"
 )
 _ABOUT_YOU = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
+_WH = re.compile(
+    r"^(?:and |so |oh |nice |cute )?(?:how (?:many|old|long|often|far|big)|what(?:'s| is| are|)|which|when|where|who)\b",
+    re.IGNORECASE,
+)
 _OFFER = re.compile(
     r"\b(?:want me|would you like|should I|shall I|do you want|may I|can I|could you|can you|did you know"
     r"|do you know|you know"
@@ -114,12 +123,17 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     noun = _NOUN.match(text) if alone else None
     if noun and not {noun["noun"].split()[0], noun["noun"].split()[-1]} & (words.GENERIC_NOUNS | words.NOT_VERBS):
         verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
+        if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
+            verb = verb.replace(" is", " are")
         return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
     label = _LABEL.match(text) if alone else None
     if label and label["label"].split()[-1] not in words.GENERIC_NOUNS and not words.HYPOTHETICAL.search(text):
         return f"my {label['label']}: {label['value']}", 0.6
     if alone and asked and _answers(text, asked):
         return f'To the question "{asked}?" {me.inside} answered: {text}', 0.55
+    routine = _ROUTINE.match(text) if alone else None
+    if routine and not _HAS_VERB.search(routine["what"]):
+        return f"I have {text}", 0.6
     if resolve(text, scene.said_at) and len(text.split()) <= NOTE_WORDS and not _OPENS_VAGUE.match(text):
         return f"{me.opening} notes: {text}", 0.55
     return None
@@ -158,7 +172,7 @@ def _completed(text: str) -> str | None:
         return f"I have {text}"
     if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER:
         return f"I {text}"
-    if verb in words.GERUNDS and _AFTER_GERUND.match(rest):
+    if verb in words.GERUNDS and (_AFTER_GERUND.match(rest) or len(rest.split()) >= 4):
         return f"I am {text}"
     if verb in words.STATES or re.match(r"not an? ", text):
         return f"I am {text}"
@@ -167,6 +181,7 @@ def _completed(text: str) -> str | None:
 
 def _answers(text: str, asked: str) -> bool:
     """Whether the clause is a short answer to a question about the one who speaks."""
-    if _ABOUT_YOU.search(asked) is None or _OFFER.search(asked) or _OPENS_VAGUE.match(text):
+    about_you = _ABOUT_YOU.search(asked) or (len(asked.split()) <= 8 and _WH.match(asked))
+    if not about_you or _OFFER.search(asked) or _OPENS_VAGUE.match(text):
         return False
-    return 2 <= len(text.split()) <= ANSWER_WORDS and not re.search(r"\b(?:it|that|this|you)\b", text, re.IGNORECASE)
+    return len(text.split()) <= ANSWER_WORDS and not re.search(r"\b(?:it|that|this|you)\b", text, re.IGNORECASE)

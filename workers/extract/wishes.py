@@ -79,7 +79,7 @@ _STATED = re.compile(
     r"^(?:I\b|I'|[Ww]e\b|[Mm]y\b|[Oo]ur\b|[Tt]he|[Tt]hey|[Hh]e\b|[Ss]he\b|[Ii]t\b|[Tt]his|[Tt]hat|[Tt]here|[Yy]ou\b|[Aa]n?\b)"
 )
 _OVER = re.compile(
-    r"^(?P<more>(?!(?:all|it|this|that|what|how|i|we|he|she|they)\b)[\w' -]{3,45}?)"
+    r"^(?P<more>(?!(?:all|it|this|that|what|how|i|we|he|she|they)\b)[\w' &-]{3,45}?)"
     r"\s+(?:over|rather than|instead of)\s+(?P<less>[\w' -]{3,40}?)"
     r"(?:,?\s+(?:any ?day|any ?time|always|every time|for me|all day))?$",
     re.IGNORECASE,
@@ -115,7 +115,7 @@ def standing_wish(clause: Clause, text: str, me: Person, *, asking: bool, alone:
 
 def preferred(text: str) -> str | None:
     """A bare comparison as what it means: "tea over coffee" -> "I prefer tea over coffee"."""
-    match = _OVER.match(text)
+    match = _OVER.match(re.sub(r"^[a-z]+-wise,? ", "", text))
     if match is None or _HAS_VERB.search(text) or _is_order(text) or any(c.isdigit() for c in text):
         return None
     return f"I prefer {match['more']} over {match['less']}"
