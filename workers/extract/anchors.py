@@ -17,7 +17,9 @@ _DISTANCE = re.compile(
     r"\s+(?P<side>before|after)\b(?:\s+(?P<anchor>(?:the|my|our|his|her|their) (?:[a-z-]+ )?[a-z-]+|that|it)\b)?",
     re.IGNORECASE,
 )
-_COMMON = frozenset("the my our his her their that it day time one first last end start".split())
+_COMMON = frozenset(
+    ["the", "my", "our", "his", "her", "their", "that", "it", "day", "time", "one", "first", "last", "end", "start"]
+)
 
 
 def anchored(text: str, history: Sequence[Said], said_at: datetime) -> str:

@@ -149,7 +149,8 @@ _NEGATION = re.compile(
 )
 _PREFERENCE = re.compile(
     r"\b(?:loves|likes|hates|prefers|enjoys|adores|dislikes|detests|loathes|favou?rite|cannot stand|fan of|would rather"
-    r"|would never|does not (?:like|eat|enjoy|want)|wants (?:no|nothing)|always wants|fond of|standing request|is (?:a )?(?:vegan"
+    r"|would never|does not (?:like|eat|enjoy|want)|wants (?:no|nothing)"
+    r"|always wants|fond of|standing request|is (?:a )?(?:vegan"
     r"|vegetarian))\b",
     re.IGNORECASE,
 )

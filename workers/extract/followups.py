@@ -37,7 +37,8 @@ _MEANT = re.compile(
 )
 _MOVED = re.compile(
     r"^(?:(?:it|they|that|this|the \w+)(?:'s| is| was| got| has| have| been)*\s+)?(?:been\s+|got\s+)?"
-    r"(?:moved|pushed(?: back)?|postponed|rescheduled|changed|shifted|brought forward|delayed)\s+(?:it\s+)?(?:back |forward )?"
+    r"(?:moved|pushed(?: back)?|postponed|rescheduled|changed|shifted|brought forward"
+    r"|delayed)\s+(?:it\s+)?(?:back |forward )?"
     r"(?:to|until|till)\s+(?P<value>.+)$",
     re.IGNORECASE,
 )
@@ -161,7 +162,8 @@ _NAME_OF = re.compile(r"^(?P<of>[\w' -]{2,40}?)(?:'s)? name$|^name of (?P<of2>[\
 _HOW_ARE = re.compile(r"^how (?P<how>tall|old|heavy) are you\b", re.IGNORECASE)
 _WHERE = re.compile(r"^where (?:do|are) you (?P<verb>live|living|based|work|from)\b", re.IGNORECASE)
 _HAVE = re.compile(
-    r"^(?:do|have) you (?:have |got )(?:any |a |an )?(?P<what>[a-z][\w -]{1,30})$|^any (?P<what2>[a-z]+)(?: at home| of your own)?$",
+    r"^(?:do|have) you (?:have |got )(?:any |a |an )?(?P<what>[a-z][\w -]{1,30})$"
+    r"|^any (?P<what2>[a-z]+)(?: at home| of your own)?$",
     re.IGNORECASE,
 )
 _HOW_MANY = re.compile(r"^how many (?P<what>[a-z]+) (?:do you have|have you got|are there)\b", re.IGNORECASE)
@@ -171,8 +173,8 @@ _NOT_VALUE = re.compile(
 _NUMBER_WORD = re.compile(r"^(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|a|an|just)\b", re.IGNORECASE)
 
 
-def answered(text: str, asked: str) -> str | None:
-    """A short answer and its question as one sentence: "What's your dog's name?" "Biscuit" -> "my dog is called Biscuit"."""
+def answered(text: str, asked: str) -> str | None:  # noqa: PLR0911 - one return for each way of asking
+    """A short answer and its question as one sentence: asked for the dog's name, "Biscuit" is "my dog ..."."""
     if len(text.split()) > 10:
         return None
     whats = _WHATS.match(asked)
@@ -206,6 +208,6 @@ def answered(text: str, asked: str) -> str | None:
 
 
 def _counted(text: str, what: str) -> str:
-    """ "two, Rory and Fern" and "kids" -> "two kids, Rory and Fern"."""
+    """The number with what was counted: "two" and "kids" -> "two kids"."""
     head, comma, rest = text.partition(",")
     return f"{head} {what}{comma}{rest}" if len(head.split()) == 1 else text

@@ -64,7 +64,8 @@ IMPERATIVE = _words(
     """
 )
 DURABLE = re.compile(
-    r"\b(?:always|never|from now(?: on)?|every time|each time|any ?time|whenever|by default|in (?:the )?future|going forward"
+    r"\b(?:always|never|from now(?: on)?|every time|each time|any ?time|whenever|by default|in (?:the )?future"
+    r"|going forward"
     r"|as a rule|no matter what|ever again|next times?|at all times|all the time|only ever|every (?:answer|reply"
     r"|message|time))\b",
     re.IGNORECASE,
@@ -108,7 +109,8 @@ TRUSTED = re.compile(
 FEELING_NOW = re.compile(
     r"^(?:the user|[A-Z]\w+) (?:is|am|feels?) (?:so |very |really |a bit |a little |just |all )*(?:tired|sleepy"
     r"|bored|ready|done|sorry|glad"
-    r"|happy|sad|excited|nervous|nervous af|new here|awake|exhausted|shattered|busy|late|home|fine|good|ok|okay|back|here|lost|confused|curious|sure|not sure|hungry|cold|hot"
+    r"|happy|sad|excited|nervous|nervous af|new here|awake|exhausted|shattered|busy|late|home|fine|good|ok|okay"
+    r"|back|here|lost|confused|curious|sure|not sure|hungry|cold|hot"
     r"|stuck|impressed"
     r"|afraid|laughing|crying|dead|dying|out|off|in|on it|with [\w ]+|listening|kidding|thankful|grateful|so"
     r"|proud of [\w ]+)"

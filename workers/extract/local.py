@@ -5,6 +5,7 @@ invention: whatever is asked, supposed, joked, quoted, reported or secret is lef
 says why.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -18,11 +19,15 @@ from workers.extract.gate import skip_reason
 from workers.extract.lexicon import GAME
 from workers.extract.people import People, names_in
 from workers.extract.rewrite import ASSISTANT, USER, Person, named
-from workers.extract.sentences import clauses
+from workers.extract.sentences import Clause, clauses
 from workers.extract.statements import Statement, state
 from workers.extract.subjects import Scene
 
-EXTRACTOR = "local-1"  # name and version; a new version reads segments again
+EXTRACTOR = "local-2"  # name and version; a new version reads segments again
+ASKED_THING = re.compile(
+    r"\b(?:what|which) (?:[a-z]+ of )?(?P<thing>[a-z]+) (?:do|is|have|are) (?:you|yours?|it)\b", re.IGNORECASE
+)
+REMEMBERED = 12  # statements of a person that later fragments may correct or be dated by
 
 
 @dataclass(slots=True)
@@ -59,10 +64,23 @@ class _Reader:
         history = self.history.setdefault(event.speaker, [])
         parts = clauses(event.content)
         asking = any(clause.asks or clause.polite for clause in parts)
-        scene = Scene(event.occurred_at, me, you, people, self.names, question, asking, tuple(history))
+        if question and (asked := ASKED_THING.search(question)):
+            people.thing = asked["thing"].lower()
+        scene = Scene(event.occurred_at, me, you, people, self.names, question, asking, history)
+        made, reasons = self._state(parts, scene, event)
+        if event.content.rstrip().endswith("?"):
+            self.question = _last_question(event.content)
+        best = sorted(made, key=lambda c: -c.confidence)[: self.policy.extract.max_per_event]
+        kept = [c for c in made if c in best]
+        self.before[event.speaker] = kept
+        return kept, None if kept else (reasons[0] if reasons else "empty")
+
+    def _state(self, parts: Sequence[Clause], scene: Scene, event: Event) -> tuple[list[Candidate], list[str]]:
+        """What the clauses of a turn state, and why others state nothing."""
         made: list[Candidate] = []
         reasons: list[str] = []
-        before = self.before.get(event.speaker, [])
+        history = self.history[event.speaker]
+        before = self.before.get(event.speaker)
         for clause in parts:
             outcome = state(clause, scene)
             if isinstance(outcome, str):
@@ -73,15 +91,11 @@ class _Reader:
                     made.append(_retraction(before, event))
                 continue
             history.append(Said(outcome.spoken, event.id))
+            del history[:-REMEMBERED]
             candidate = self._candidate(outcome, event)
             if candidate is not None:
                 made.append(candidate)
-        if event.content.rstrip().endswith("?"):
-            self.question = _last_question(event.content)
-        best = sorted(made, key=lambda c: -c.confidence)[: self.policy.extract.max_per_event]
-        kept = [c for c in made if c in best]
-        self.before[event.speaker] = kept
-        return kept, None if kept else (reasons[0] if reasons else "empty")
+        return made, reasons
 
     def _candidate(self, statement: Statement, event: Event) -> Candidate | None:
         limits = self.policy.extract

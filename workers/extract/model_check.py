@@ -197,6 +197,8 @@ def _changes(candidate: Candidate, relation: str, first: Shown, targets: Sequenc
         return replace(candidate, retracts=events)
     if relation == "ends" and first.attribute is not None:
         return replace(candidate, ends=True, value=first.value, single_valued=False)
+    if relation == "replaces" and len(candidate.targets) == len(targets):
+        return candidate
     same_kind = (first.type is MemoryType.FORESIGHT) == (candidate.type is MemoryType.FORESIGHT)
     if relation == "replaces" and first.attribute is not None and first.single_valued and same_kind:
         return candidate  # the key says it all

@@ -10,7 +10,8 @@ from workers.extract.rewrite import Person
 # Said without "my", these are the speaker's own: "mum lives in Harrogate".
 _OWN = "mum|mom|mam|mama|dad|papa|gran|grandma|grandpa|nana|nan|granny|granddad|grandad|auntie"
 _THE_FAMILY = re.compile(
-    r"^(?:the|both) (?P<who>missus|wife|husband|hubby|kids|children|twins|boss|landlord|landlady|in-laws|flatmate|roommate"
+    r"^(?:the|both) (?P<who>missus|wife|husband|hubby|kids|children|twins|boss|landlord|landlady|in-laws|flatmate"
+    r"|roommate"
     r"|dog|cat|baby|girlfriend|boyfriend)\b(?!-)"
 )
 _BARE_FAMILY = re.compile(
@@ -30,7 +31,8 @@ _NAMED = re.compile(
     r"(?P<name>[A-Z][\w-]+)(?P<own>'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+|\d+)(?P<rest>.{0,80})"
 )
 _PAIR = re.compile(
-    r"(?<!\w)(?P<one>(?:[Mm]y [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)\s+(?:and|&)\s+(?P<two>(?:my [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)(?!\w)"
+    r"(?<!\w)(?P<one>(?:[Mm]y [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)\s+(?:and"
+    r"|&)\s+(?P<two>(?:my [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)(?!\w)"
 )
 _MANY = re.compile(r"\b(?:[Mm]y|[Oo]ur) (?:\w+ )?(?P<many>[a-z-]+s|children|grandchildren)\b")
 _NEW_PET = re.compile(
@@ -39,6 +41,12 @@ _NEW_PET = re.compile(
     rf"(?:,? (?:called|named|name of))?,?\s*(?P<name>[A-Z][\w-]+)?"
 )
 _WHO_IS = re.compile(r"\b(?P<name>[A-Z][a-z\u00df-\u024f]+) \((?:my )?(?P<relation>[a-z-]+)\)")
+_THING = re.compile(
+    r"\b[Mm]y (?:new |old )?(?P<mine>[a-z][\w-]+)\b(?!'s)"
+    r"|\b(?:bought|got|have|own|drive|ride|rent|ordered|booked|use)\s+(?:an?|the)\s+(?:new |used "
+    r"|second-hand )?(?P<got>[a-z][\w-]+)"
+    r"(?=$|[.,;]| (?:for|from|on|in|at|with|yesterday|today|last)\b)"
+)
 _POSSESSIVE = re.compile(r"\b(?:his|her|their|himself|herself)\b")
 _MID_SENTENCE = re.compile(r"(?:[a-z,;]|\b[Mm]y|\bI)\s{1,3}([A-Z][a-z\u00df-\u024f][\w-]*)")
 _START = r"(?:^|[.!?]\s|\n)[ \t]{0,3}"  # bounded: a run of white space must not cost its square
@@ -53,6 +61,7 @@ class People:
     she: str | None = None
     he: str | None = None
     they: str | None = None
+    thing: str | None = None  # the thing of theirs that was spoken of last: "it"
     sure_she: bool = False  # told by the relation and not only by the name
     sure_he: bool = False
     relations: dict[str, str] = field(default_factory=dict)
@@ -93,6 +102,10 @@ class People:
                 display = f"{me.possessive} {relation} {match['name']}"
                 self.note(display, relation)
                 self.relations[match["name"]] = display
+        for match in _THING.finditer(text):
+            word = match["mine"] or match["got"]
+            if word.split()[-1] not in words.RELATIONS | words.GENERIC_NOUNS | words.PLURAL_RELATIONS:
+                self.thing = word
         self._listen_for_many(text, me, names)
         named = named_subject(text, names)
         if named is not None:

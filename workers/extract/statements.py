@@ -10,14 +10,14 @@ from app.domain.secrets import contains_secret
 from app.domain.temporal import TimeSpan, absolute, resolve, tense_of
 from app.domain.temporal_rules import Tense
 from workers.extract import lexicon as words
+from workers.extract.anchors import anchored
 from workers.extract.attributes import Key, entities_of, key_of, negated, type_of
 from workers.extract.followups import answered, corrected
-from workers.extract.anchors import anchored
-from workers.extract.states import ended_state, plan_of
 from workers.extract.rewrite import ASSISTANT, Person, third_person
-from workers.extract.wishes import preferred, standing_wish
 from workers.extract.sentences import Clause
+from workers.extract.states import ended_state, plan_of
 from workers.extract.subjects import Scene, with_subject
+from workers.extract.wishes import preferred, standing_wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ _WORD_ASKS = re.compile(
 )
 _NOUN_FIRST = re.compile(r"^[a-z]+ [a-z]+(?:'s| is| are| was) ")
 _CLAIM = re.compile(
-    r"^[Mm]y [\w-]+(?: [A-Z]\w+)? (?:says?|said|claims?|claimed|swears?|swore|reckons?|insists?|thinks|believes|jokes?)\b"
+    r"^[Mm]y [\w-]+(?: [A-Z]\w+)? (?:says?|said|claims?|claimed|swears?|swore|reckons?|insists?|thinks|believes"
+    r"|jokes?)\b"
 )
 _UNSAID = re.compile(r"\b(?:it|that|this|them|those|one)\W*$", re.IGNORECASE)
 _WHOLE = re.compile(r"^(?:I|[Mm]y|[Ww]e|[Oo]ur)\b")
@@ -91,7 +92,7 @@ _IN_QUOTES = re.compile(r"[\"\u201c\u201d][^\"\u201c\u201d]*[\"\u201c\u201d]")
 _WORDS_OF = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
-def state(clause: Clause, scene: Scene) -> Statement | str:
+def state(clause: Clause, scene: Scene) -> Statement | str:  # noqa: PLR0911 - one return for each way
     """The statement that a clause makes, or a short reason why it makes none."""
     text, alone = clause.text, scene.you is ASSISTANT
     reason = _not_worth(clause, text)

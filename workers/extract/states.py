@@ -10,32 +10,40 @@ _SUBJECT = r"^(?P<subject>The user|(?:The user's [\w -]{2,30}?|[A-Z][\w-]+))"
 _MAYBE = r"(?:has |have |had |was |got |finally |just |also |recently |actually |already )*"
 _NO_LONGER = re.compile(rf"{_SUBJECT} (?P<be>is |are |has |does )?no longer (?P<verb>[a-z]+)(?P<rest>.*)$")
 _ANYMORE = re.compile(
-    rf"{_SUBJECT} (?:(?P<be>is|was|has) not|does not (?P<verb>[a-z]+))\b(?P<rest>.*?),? (?:anymore|any more|any longer)\b"
+    rf"{_SUBJECT} (?:(?P<be>is|was|has) not|does not (?P<verb>[a-z]+))\b(?P<rest>.*?),? (?:anymore|any more"
+    rf"|any longer)\b"
 )
 _STOPPED = re.compile(
-    rf"{_SUBJECT} {_MAYBE}(?:stopped|quit|quits|gave up|given up|is done with|finished with) (?P<verb>[a-z]+ing)\b(?P<rest>.*)$"
+    rf"{_SUBJECT} {_MAYBE}(?:stopped|quit|quits|gave up|given up|is done with"
+    rf"|finished with) (?P<verb>[a-z]+ing)\b(?P<rest>.*)$"
 )
 _LEFT_JOB = re.compile(
-    rf"{_SUBJECT} {_MAYBE}(?:quit|quits|left|leaves|resigned from|lost|was fired from|was laid off from) (?:the user's |the |their )?"
+    rf"{_SUBJECT} {_MAYBE}(?:quit|quits|left|leaves|resigned from|lost|was fired from"
+    rf"|was laid off from) (?:the user's |the |their )?"
     r"(?:(?P<job>job|work)\b(?: (?:at|with) (?P<at>[A-Z][\w &-]*))?|(?P<firm>[A-Z][\w&-]*))"
 )
 _FIRED = re.compile(rf"{_SUBJECT} {_MAYBE}(?:fired|laid off|made redundant|resigned|handed in)\b")
 _BROKE_UP = re.compile(
-    rf"{_SUBJECT}(?: and (?P<other>[A-Z][\w-]+|the user))? {_MAYBE}(?:broke up|broken up|split up|separated from|broke off)\b(?: with (?P<with>[A-Z][\w-]+))?"
+    rf"{_SUBJECT}(?: and (?P<other>[A-Z][\w-]+|the user))? {_MAYBE}(?:broke up|broken up|split up|separated from"
+    rf"|broke off)\b(?: with (?P<with>[A-Z][\w-]+))?"
 )
 _GONE = re.compile(
     rf"{_SUBJECT} {_MAYBE}(?:sold|gave away|got rid of|returned|scrapped|crashed|totalled|totaled|donated|lost) "
-    r"(?:the user's |the |their |an? )(?P<thing>(?:[\w-]+ ){0,2}?[\w-]+)(?=$|[.,;]| (?:on|in|to|for|at|after|because|when|last|and)\b)"
+    r"(?:the user's |the |their |an? )(?P<thing>(?:[\w-]+ ){0,2}?[\w-]+)(?=$|[.,;]| (?:on|in|to|for|at|after"
+    r"|because|when|last|and)\b)"
 )
 _OFF = re.compile(
-    rf"(?:{_SUBJECT} {_MAYBE}(?:cancelled|canceled|called off|scrapped|dropped) (?:the user's |the |their |an? )?(?P<matter>[\w -]{{3,40}}?)"
+    rf"(?:{_SUBJECT} {_MAYBE}(?:cancelled|canceled|called off|scrapped|dropped) (?:the user's |the |their "
+    rf"|an? )?(?P<matter>[\w -]{{3,40}}?)"
     r"(?=$|[.,;]| (?:on|in|because|after|until|and)\b)"
-    r"|^The(?: user's)? (?P<matter2>[\w -]{3,40}?) (?:is|was|got|has been) (?:now )?(?:cancelled|canceled|called off|off)\b)"
+    r"|^The(?: user's)? (?P<matter2>[\w -]{3,40}?) (?:is|was|got|has been) (?:now )?(?:cancelled|canceled"
+    r"|called off|off)\b)"
 )
 _NO_MORE = re.compile(rf"{_SUBJECT} (?:has|have) no (?P<thing>[a-z]+) (?:anymore|any more|any longer)\b")
 _MATTERS = (
     r"dentist|doctor|gp|physio|therapist|vet|optician|haircut|hairdresser|check-?up|scan|surgery|operation|appointment"
-    r"|interview|exam|test|viewing|flight|train|ferry|wedding|party|trip|holiday|vacation|meeting|call|date|lesson|class"
+    r"|interview|exam|test|viewing|flight|train|ferry|wedding|party|trip|holiday|vacation|meeting|call|date"
+    r"|lesson|class"
     r"|match|game|race|marathon|concert|gig|recital|talk|presentation|workshop|conference|dinner|lunch|brunch|barbecue"
     r"|picnic|deadline|move|delivery|inspection|audition|hearing|visit|housewarming|baby shower|hen do|stag do"
 )
@@ -43,7 +51,7 @@ _PLANNED = re.compile(
     rf"^(?P<owner>The user|[A-Z][\w-]+|The user's (?:[\w-]+ ){{0,2}}?)(?P<own>'s)?.{{0,60}}?\b(?P<matter>{_MATTERS})\b"
     r"(?P<more> (?:appointment|checkup|with (?:the )?[A-Z]?[\w-]+|to [A-Z][\w-]+|in [A-Z][\w-]+|for [A-Z]?[\w-]+))?"
 )
-_JOIN = frozenset("with to in for the appointment".split())
+_JOIN = frozenset(["with", "to", "in", "for", "the", "appointment"])
 
 
 def ended_state(text: str) -> Key | None:  # noqa: PLR0911 - one return for each way
@@ -63,12 +71,12 @@ def ended_state(text: str) -> Key | None:  # noqa: PLR0911 - one return for each
     match = _LEFT_JOB.match(text)
     if match and (match["job"] or not re.match(r"The user's", match["subject"])):
         firm = match["at"] or match["firm"] or ""
-        return Key(_subject(match["subject"]), "employer", normal_key(firm), single=False)
+        return Key(_subject(match["subject"]), "employer", normal_key(firm) or "", single=False)
     if match := _FIRED.match(text):
         return Key(_subject(match["subject"]), "employer", "", single=False)
     match = _GONE.match(text) or _NO_MORE.match(text)
     if match:
-        return Key(_subject(match["subject"]), "has", normal_key(match["thing"].split()[-1]), single=False)
+        return Key(_subject(match["subject"]), "has", normal_key(match["thing"].split()[-1]) or "", single=False)
     match = _OFF.match(text)
     if match:
         matter = _PLANNED.match(f"The user {match['matter'] or match['matter2']}")
@@ -87,7 +95,7 @@ def plan_of(text: str, when: str | None) -> Key | None:
 
 def _matter(match: re.Match[str]) -> str:
     extra = [w for w in (match["more"] or "").split() if w.lower() not in _JOIN]
-    return normal_key(" ".join([match["matter"], *extra]))
+    return normal_key(" ".join([match["matter"], *extra])) or "event"
 
 
 def _subject(text: str) -> str:
@@ -107,7 +115,7 @@ def _positive(subject: str, be: str | None, verb: str | None, rest: str) -> Key 
 
 
 def _doing(subject: str, verb: str, rest: str) -> Key | None:
-    """ "no longer eats meat": the thing that is eaten, whatever was said of it."""
+    """The thing that is eaten ("no longer eats meat"), whatever was said of it."""
     thing = normal_key(re.sub(r"^(?:the|an?|any)\s+", "", rest.strip(" .")))
     if verb.rstrip("s") in {"eat", "drink", "smoke"} and thing:
         return Key(_subject(subject), "likes", thing, single=False)

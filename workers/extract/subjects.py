@@ -1,6 +1,7 @@
 """Whom a clause is about, said out loud: dropped subjects, pronouns and bare nouns. For the local extractor."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,11 +28,14 @@ _VAGUE_THEY = re.compile(
 _TRUSTED_SUBJECT = re.compile(
     r"^(?:the\s+)?(?P<who>vet|doctor|dr|gp|dentist|physio|therapist|surgeon|midwife|landlord|boss|trainer|nutritionist"
     r"|dietitian|optician|cardiologist|specialist|lawyer|accountant)\s+"
-    r"(?=says?|said|moved|put|changed|told|wants?|gave|thinks|prescribed|switched|confirmed|found|recommends?|recommended)"
+    r"(?=says?|said|moved|put|changed|told|wants?|gave|thinks|prescribed|switched|confirmed|found|recommends?"
+    r"|recommended)"
 )
 _HEALTH = re.compile(
-    r"^(?:an? |the )?(?:[a-z0-9-]+ ){0,3}(?:fracture|sprain|diabetes|diabetic|asthma|migraines?|allergy|intolerance|tinnitus"
-    r"|arthritis|tendonitis|hernia|concussion|infection|anemia|anaemia|eczema|hay ?fever|insomnia|adhd|vertigo|sciatica)\b"
+    r"^(?:an? |the )?(?:[a-z0-9-]+ ){0,3}(?:fracture|sprain|diabetes|diabetic|asthma|migraines?|allergy"
+    r"|intolerance|tinnitus"
+    r"|arthritis|tendonitis|hernia|concussion|infection|anemia|anaemia|eczema|hay ?fever|insomnia|adhd|vertigo"
+    r"|sciatica)\b"
     r"(?!.*\b(?:is|was|are|can|does)\b)",
     re.IGNORECASE,
 )
@@ -39,21 +43,30 @@ _HEDGE = re.compile(
     r"^(?:just|finally|already|recently|still|also|only|now|currently|mostly)\s+(?=[a-z])", re.IGNORECASE
 )
 _LIKES = re.compile(
-    r"^(?:(?:absolutely |really |honestly )?(?:love|hate|prefer|adore|dislike|detest|loathe|enjoy|live|drink|drive|own)\s+"
+    r"^(?:(?:absolutely |really |honestly )?(?:love|hate|prefer|adore|dislike|detest|loathe|enjoy|live|drink"
+    r"|drive|own)\s+"
     r"(?!(?:it|that|this|you|your|these|those|how|to (?:know|hear|see))\b)\w"
     r"|(?:can't stand|cannot stand|don't (?:like|eat|drink|drive|do|want|own|speak))\s+(?!(?:it|that|this)\b)\w)"
 )
 _FAN = re.compile(
-    r"^(?:not (?:a|much of a|really a|the biggest)|(?:a )?(?:big|huge|massive)|more of an?)\s+[\w -]{0,30}?(?:fan|person|eater|drinker|guy|girl|lover)\b"
+    r"^(?:not (?:a|much of a|really a|the biggest)|(?:a )?(?:big|huge|massive)|more of an?)\s+[\w -]{0,30}?(?:fan"
+    r"|person|eater|drinker|guy|girl|lover)\b"
 )
 _LABEL = re.compile(
-    r"^(?:the |my )?(?P<label>[a-z][\w-]*(?: (?!for\b|from\b|is\b|to\b)[\w-]+){0,3}(?: for [a-z]+)?):\s+(?P<value>\S+\s+\S.*)$"
+    r"^(?:the |my )?(?P<label>[a-z][\w-]*(?: (?!for\b|from\b|is\b"
+    r"|to\b)[\w-]+){0,3}(?: for [a-z]+)?):\s+(?P<value>\S+\s+\S.*)$"
 )
 _ROUTINE = re.compile(
-    r"^(?!no\b|not\b)(?P<what>[a-z][\w -]{2,30}?),?\s+(?:once|twice|(?:three|four|five|\d+) times|\dx|every (?:other )?(?:day|week|month|year"
+    r"^(?!no\b|not\b)(?P<what>[a-z][\w -]{2,30}?),?\s+(?:once|twice|(?:three|four|five|\d+) times|\dx"
+    r"|every (?:other )?(?:day|week|month|year"
     r"|morning|evening|night|\w+day)|on \w+days|(?:mon|tues|wednes|thurs|fri|satur|sun)days)\b"
 )
 _HAS_VERB = re.compile(r"\b(?:is|are|was|were|has|have|do|does|go|goes|\w+ed|you|I|it|they|he|she|we)\b")
+_FIGURE = re.compile(r"^(?!(?:is|are|does|do|can|should|did|was|will|how|what|per|version|error)\b).*\d", re.IGNORECASE)
+_ABOUT_IT = re.compile(
+    r"^[Ii]t(?P<verb>'s| is| has| cost| costs| weighs| runs on| needs)\s+(?P<rest>(?:an? (?:\d|[A-Z]|old|new"
+    r"|used)|called|named|from|\d|[A-Z]).*)$"
+)
 _ROLE_NOW = re.compile(r"^(?P<role>[a-z][\w -]{3,30}?) (?:now|these days|by trade)$")
 _NOUN = re.compile(
     r"^(?:the\s+)?(?P<noun>[a-z][\w-]*(?:\s+[a-z][\w-]*)?(?:\s+(?:at|of|for|in|with)\s+(?:the\s+)?\w+)?)"
@@ -67,7 +80,8 @@ _AFTER_GERUND = re.compile(
 )
 _ABOUT_YOU = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 _WH = re.compile(
-    r"^(?:and |so |oh |nice |cute )?(?:how (?:many|old|long|often|far|big)|what(?:'s| is| are|)|which|when|where|who)\b",
+    r"^(?:and |so |oh |nice |cute )?(?:how (?:many|old|long|often|far|big)|what(?:'s| is| are|)|which|when|where"
+    r"|who)\b",
     re.IGNORECASE,
 )
 _OFFER = re.compile(
@@ -95,12 +109,12 @@ class Scene:
     names: frozenset[str]
     asked: str | None = None
     asking: bool = False  # the message asks for something
-    history: tuple[Said, ...] = ()  # what the same person stated before, oldest first
+    history: Sequence[Said] = ()  # what the same person stated before, oldest first
 
 
 def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: PLR0911 - one return for each way
     """The clause with its subject, and how sure we are of it; None if nobody can tell whom it is about."""
-    me, people, names, asked = scene.me, scene.people, scene.names, scene.asked
+    people, names = scene.people, scene.names
     text = re.sub(r"^[Mm]e,? (?=I\b)", "", own_family(text.removeprefix(f"{scene.you.inside}, ")))
     if _OPENS_FIRST.match(text):
         return _OWN_IS.sub(r"\g<own> is", text), 0.85
@@ -119,23 +133,48 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
         return completed, 0.65
     if _FIRST.search(text) and not _OPENS_VAGUE.match(text):
         return text, 0.7
-    alone = scene.you is ASSISTANT  # two people who chat speak in whole sentences: bare nouns are general there
-    noun = _NOUN.match(text) if alone else None
+    # Two people who chat speak in whole sentences: bare nouns are general there.
+    return _fragment(text, scene) if scene.you is ASSISTANT else _note(text, scene)
+
+
+def _fragment(  # noqa: PLR0911 - one return for each way
+    text: str, scene: Scene
+) -> tuple[str, float] | None:
+    """Words to the assistant without a subject, as what they say of the one who speaks."""
+    noun = _NOUN.match(text)
     if noun and not {noun["noun"].split()[0], noun["noun"].split()[-1]} & (words.GENERIC_NOUNS | words.NOT_VERBS):
         verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
         if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
             verb = verb.replace(" is", " are")
         return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
-    label = _LABEL.match(text) if alone else None
+    label = _LABEL.match(text)
     if label and label["label"].split()[-1] not in words.GENERIC_NOUNS and not words.HYPOTHETICAL.search(text):
         return f"my {label['label']}: {label['value']}", 0.6
-    if alone and asked and _answers(text, asked):
-        return f'To the question "{asked}?" {me.inside} answered: {text}', 0.55
-    routine = _ROUTINE.match(text) if alone else None
+    if scene.asked and _answers(text, scene.asked):
+        return f'To the question "{scene.asked}?" {scene.me.inside} answered: {text}', 0.55
+    routine = _ROUTINE.match(text)
     if routine and not _HAS_VERB.search(routine["what"]):
         return f"I have {text}", 0.6
+    thing = scene.people.thing
+    about_it = _ABOUT_IT.match(text)
+    if about_it and thing:
+        return f"my {thing} {about_it['verb'].replace(chr(39) + 's', 'is').strip()} {about_it['rest']}", 0.6
+    note = _note(text, scene)
+    if (
+        note is None
+        and not scene.asking
+        and _FIGURE.search(text)
+        and 3 <= len(text.split()) <= NOTE_WORDS
+        and not _OPENS_VAGUE.match(text)
+    ):
+        return (f"{scene.me.opening} notes: {text}", 0.5) if not _ABOUT_YOU.search(text) else None
+    return note
+
+
+def _note(text: str, scene: Scene) -> tuple[str, float] | None:
+    """A short dated remark without a verb, told as a note."""
     if resolve(text, scene.said_at) and len(text.split()) <= NOTE_WORDS and not _OPENS_VAGUE.match(text):
-        return f"{me.opening} notes: {text}", 0.55
+        return f"{scene.me.opening} notes: {text}", 0.55
     return None
 
 
@@ -151,7 +190,7 @@ def _for_pronoun(text: str, pronoun: re.Match[str], who: str) -> str:
     return f"{who}{short}{rest}"
 
 
-def _completed(text: str) -> str | None:
+def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each word that is left out
     """A clause whose "I" was left out, with it."""
     hedge = _HEDGE.match(text)
     text = text[hedge.end() :] if hedge else text

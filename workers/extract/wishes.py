@@ -22,13 +22,15 @@ _STYLE = re.compile(
     re.IGNORECASE,
 )
 _NONE_OF = re.compile(
-    r"^(?:no|nothing|zero)\s+(?!(?:problem|worries|idea|way|need|thanks|doubt|rush|luck|one|clue|comment$|kidding|jokes?$"
+    r"^(?:no|nothing|zero)\s+(?!(?:problem|worries|idea|way|need|thanks|doubt|rush|luck|one|clue|comment$|kidding"
+    r"|jokes?$"
     r"|pressure|chance|more than|matter|wonder|offen[cs]e|big|reason|news|sweat|longer|body|thing|sign of|pain"
     r"|new|change|change[sd]|much|to|but|else|special|happened|wrong|left)\b)[a-z]",
     re.IGNORECASE,
 )
 _ONE_OFF = re.compile(
-    r"\b(?:this|that|these|those|above|below|attached|following|now|today|tonight|tomorrow|yesterday|for (?:him|her|them)"
+    r"\b(?:this|that|these|those|above|below|attached|following|now|today|tonight|tomorrow|yesterday|for (?:him"
+    r"|her|them)"
     r"|the (?:text|file|list|draft|bug|error|code))\b",
     re.IGNORECASE,
 )
@@ -60,8 +62,10 @@ _LIKING = (
     r"|I'd rather|don't you dare)"
 )
 _IF = re.compile(
-    rf"^(?:if|when|whenever|every|each|unless|for)\b.{{4,120}}?(?:,|\band|\bthen|\s)\s*(?:{_ACT}|{_YOU_ACT}|{_LIKING})\b"
+    rf"^(?:if|when|whenever|every|each|unless)\b.{{4,120}}?(?:,|\band|\bthen|\s)\s*(?:{_ACT}|{_YOU_ACT}"
+    rf"|{_LIKING})\b"
 )
+_FOR_YOU = re.compile(rf"^for .{{3,60}}? (?:{_YOU_ACT}|you write|you answer|you speak)\b")
 _ACT_IF = re.compile(
     rf"^{_ACT}\b.{{4,120}}?\b(?:if|when|whenever|unless|before|every time)\s+(?:I|you|it|it's|there|the)\b"
 )
@@ -76,7 +80,8 @@ _NOT_NOUNS = re.compile(
 )
 _ALWAYS = re.compile(r"\b(?:always|never|from now(?: on)?|every time|any ?time)\b", re.IGNORECASE)
 _STATED = re.compile(
-    r"^(?:I\b|I'|[Ww]e\b|[Mm]y\b|[Oo]ur\b|[Tt]he|[Tt]hey|[Hh]e\b|[Ss]he\b|[Ii]t\b|[Tt]his|[Tt]hat|[Tt]here|[Yy]ou\b|[Aa]n?\b)"
+    r"^(?:I\b|I'|[Ww]e\b|[Mm]y\b|[Oo]ur\b|[Tt]he|[Tt]hey|[Hh]e\b|[Ss]he\b|[Ii]t\b|[Tt]his|[Tt]hat|[Tt]here"
+    r"|[Yy]ou\b|[Aa]n?\b)"
 )
 _OVER = re.compile(
     r"^(?P<more>(?!(?:all|it|this|that|what|how|i|we|he|she|they)\b)[\w' &-]{3,45}?)"
@@ -91,14 +96,16 @@ _HAS_VERB = re.compile(
 LONGEST_WISH = 30  # words
 
 
-def standing_wish(clause: Clause, text: str, me: Person, *, asking: bool, alone: bool) -> str | None:
+def standing_wish(  # noqa: PLR0911 - one return for each way
+    clause: Clause, text: str, me: Person, *, asking: bool, alone: bool
+) -> str | None:
     """A lasting instruction to the assistant, in words that stand for themselves.
 
-    `asking`: the same message asks for something, so that a bare "no fish" is a condition; `alone`: nobody else listens.
+    `asking`: the same message asks for something, so that "no fish" is a condition; `alone`: nobody else listens.
     """
     if not alone or len(text.split()) > LONGEST_WISH:
         return _durable(clause, text, me)
-    if (_IF.match(text) or _ACT_IF.match(text)) and not _UNREAL.search(text):
+    if (_IF.match(text) or _FOR_YOU.match(text) or _ACT_IF.match(text)) and not _UNREAL.search(text):
         return _request(text, me)
     durable = _durable(clause, text, me)
     if durable is not None:
