@@ -59,7 +59,7 @@ class Reading:
         month, day = next(value for key, value in _HOLIDAYS.items() if name.startswith(key))
         if name.endswith("eve"):
             month, day = 12, 24 if month == 12 else 31
-        meaning = a_day(self._place(month, day, None))
+        meaning = a_day(self._place(month, day, None, tense=self.tense or Tense.FUTURE))
         return Meaning(
             meaning.first,
             meaning.last,
@@ -230,7 +230,10 @@ class Reading:
         return a_month(year, number)
 
     # Placing ---------------------------------------------------------------------------------------------------------
-    def _place(self, month: int, day: int, year: str | None, *, whole_month: bool = False) -> date:
+    def _place(
+        self, month: int, day: int, year: str | None, *, whole_month: bool = False, tense: Tense | None = None
+    ) -> date:
+        tense = tense or self.tense
         if year:
             return date(int(year), month, day)
         found: list[date] = []
@@ -242,10 +245,10 @@ class Reading:
         if not found:
             raise ValueError("no such day in these years")
         slack = 31 if whole_month else 1  # the running month and today itself fit both tenses
-        if self.tense is Tense.FUTURE:
+        if tense is Tense.FUTURE:
             ahead = [d for d in found if (d - self.today).days > -slack]
             return min(ahead or found)
-        if self.tense is Tense.PAST:
+        if tense is Tense.PAST:
             back = [d for d in found if d <= self.today]
             return max(back or found)
         return min(found, key=lambda d: abs((d - self.today).days))

@@ -17,6 +17,8 @@ _DISTANCE = re.compile(
     r"\s+(?P<side>before|after)\b(?:\s+(?P<anchor>(?:the|my|our|his|her|their) (?:[a-z-]+ )?[a-z-]+|that|it)\b)?",
     re.IGNORECASE,
 )
+# How an event is told as a verb.
+_VERBS = {"wedding": "marr", "flight": "fly", "move": "moving", "surgery": "operat", "trip": "travel", "exam": "test"}
 _COMMON = frozenset(
     ["the", "my", "our", "his", "her", "their", "that", "it", "day", "time", "one", "first", "last", "end", "start"]
 )
@@ -67,7 +69,8 @@ def _base(
     named = [w for w in (anchor or "").lower().split() if w not in _COMMON]
     sentences = [before, *(said.sentence for said in reversed(history))]
     for sentence in sentences[:12]:
-        if named and named[-1] not in sentence.lower():
+        told = sentence.lower()
+        if named and named[-1] not in told and _VERBS.get(named[-1], named[-1]) not in told:
             continue
         spans = [s for s in resolve(sentence, said_at) if s.when.precision is Precision.DAY]
         if spans:

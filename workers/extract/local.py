@@ -112,7 +112,7 @@ class _Reader:
             subject=key.subject if key else None,
             attribute=key.attribute if key else None,
             value=(key.value or None) if key else None,
-            single_valued=key.single if key else False,
+            single_valued=key.single and not statement.ends if key else False,
             negated=statement.negated,
             event_time=statement.event_time,
             valid_from=statement.valid_from,

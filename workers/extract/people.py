@@ -28,7 +28,8 @@ _RELATED = re.compile(
 )
 _NAMED = re.compile(
     r"^(?P<title>(?:Mr|Mrs|Ms|Miss|Dr|Prof|Uncle|Aunt|Auntie|Granny|Grandma|Grandpa|Opa|Oma)\.? )?"
-    r"(?P<name>[A-Z][\w-]+)(?P<own>'s)?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+|\d+)(?P<rest>.{0,80})"
+    r"(?P<name>[A-Z][\w-]+)(?P<own>'s)?(?:\s+\([\w ]{2,20}\))?(?:\s+(?:and|&)\s+[A-Z][\w-]+)?\s+(?P<verb>[a-z']+"
+    r"|\d+)(?P<rest>.{0,80})"
 )
 _PAIR = re.compile(
     r"(?<!\w)(?P<one>(?:[Mm]y [a-z-]+ )?[A-Z][a-z\u00df-\u024f]+)\s+(?:and"
@@ -69,7 +70,7 @@ class People:
     def note(self, display: str, relation: str | None) -> None:
         """Remember somebody as `display` ("the user's sister Anna")."""
         known = relation in words.FEMALE or relation in words.MALE
-        her = relation in words.FEMALE or (not known and display.endswith(("a", "ie")) and display[-4:] != "user")
+        her = relation in words.FEMALE or (not known and display.endswith("a") and display[-4:] != "user")
         if relation not in words.MALE and (known or her or not self.sure_she):
             self.she, self.sure_she = display, relation in words.FEMALE
         if relation not in words.FEMALE and not (her and self.sure_he):

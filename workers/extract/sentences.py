@@ -48,11 +48,13 @@ _LEAD = re.compile(
     r"|you know|oops|whoops|no+|bye|ha|hm+|besides|speaking of which|funny enough|to be honest|in fact|of course"
     r"|fine|alright|listen|look|man|dude|gosh"
     r"|god|damn|yay|hooray|phew|meanwhile|otherwise|for now|fun fact|long story short|one more thing|ps|p\.s|note"
-    r"|because|cause"
+    r"|because|cause|no wait|wait"
     r"|cuz|since you ask|or)\b(?:[,:!.\s\u2026]+|$))",
     re.IGNORECASE,
 )
-_KEEP_LEAD = re.compile(r"^(?i:no|so|well|good|right|fine|nice|great|sure|look|god|note|man|or|true)\s+[a-z]")
+_KEEP_LEAD = re.compile(
+    r"^(?!no wait)(?i:no|so|well|good|right|fine|nice|great|sure|look|god|note|man|or|true)\s+[a-z]"
+)
 _SOFT_LEAD = re.compile(r"^(?:so|and|but|also|plus|then|or|because|cause|cuz)\b", re.IGNORECASE)
 _TAIL = re.compile(
     r"(?:[\s,]+(?:lol|lmao+|haha+|hehe|btw|tbh|fwiw|imo|imho|please|thx|thanks|honestly|actually|though|tho"

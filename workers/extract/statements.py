@@ -117,7 +117,7 @@ def state(clause: Clause, scene: Scene) -> Statement | str:  # noqa: PLR0911 - o
     about = with_subject((preferred(text) if alone else None) or text, scene)
     if about is None:
         return "hypothetical" if words.HYPOTHETICAL.search(text) else "no_subject"
-    sentence, confidence = _asserted(about[0]), about[1]
+    sentence, confidence = anchored(_asserted(about[0]), scene.history, scene.said_at), about[1]
     unmeant = _not_meant(sentence, scene.you)
     if unmeant is not None:
         return unmeant
@@ -163,7 +163,7 @@ def _not_worth(clause: Clause, text: str) -> str | None:  # noqa: PLR0911 - one 
         return "joke"
     if words.GAME.search(text):
         return "game"
-    if len(_WORDS_OF.findall(text)) < 2:
+    if len(_WORDS_OF.findall(text)) < 2 and not clause.polite:
         return "too_short"
     if words.SMALL_TALK.match(text):
         return "small_talk"
@@ -182,7 +182,6 @@ def _is_request(text: str) -> bool:
 
 
 def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | str:
-    sentence = anchored(sentence, scene.history, scene.said_at)
     spans = resolve(sentence, scene.said_at)
     tense = tense_of(sentence)
     today = scene.said_at.date().isoformat()

@@ -39,6 +39,7 @@ _HEALTH = re.compile(
     r"(?!.*\b(?:is|was|are|can|does)\b)",
     re.IGNORECASE,
 )
+_COUNTED = re.compile(r"^(?!an? |the |\d)(?:[a-z-]+ ){0,3}(?:fracture|sprain|hernia|concussion)\b")
 _HEDGE = re.compile(
     r"^(?:just|finally|already|recently|still|also|only|now|currently|mostly)\s+(?=[a-z])", re.IGNORECASE
 )
@@ -124,7 +125,7 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     if pronoun and not _VAGUE_THEY.match(text.lower()):
         who = people.meant_by(pronoun["who"])
         return (_for_pronoun(text, pronoun, who), 0.7) if who else None
-    named = named_subject(text, names)
+    named = named_subject(text, names | people.relations.keys())
     if named:
         known = people.relations.get(named)
         return (f"{known}{text[len(named) :]}" if known and text.startswith(named) else text), 0.75
@@ -205,7 +206,7 @@ def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each 
     if role and words.JOBS.search(role["role"]):
         return f"I am {text}"
     if _HEALTH.match(text):
-        return f"I have {text}"
+        return f"I have {'a ' if _COUNTED.match(text) else ''}{text}"
     verb, rest = dropped["verb"].lower(), dropped["rest"]
     if verb == "been":
         return f"I have {text}"

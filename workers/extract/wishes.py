@@ -37,7 +37,8 @@ _ONE_OFF = re.compile(
 _MANNER = re.compile(
     r"^(?:please\s+|just\s+)?(?:call me [A-Z]"
     r"|(?:keep|make) (?:it|them|things|answers|replies|your (?:answers|replies)|everything|explanations)\s+[a-z]+"
-    r"|(?:answer|reply|respond|speak|talk|write)(?: (?:to me|back|only))? (?:in|with|without|like|briefly|formally)\b"
+    r"|speak [A-Z][a-z]+|(?:answer|reply|respond|speak|talk|write)(?: (?:to me|back|only))? (?:in|with|without"
+    r"|like|briefly|formally)\b"
     r"|be (?:more |less |a bit |brutally |very )*(?:brief|short|blunt|honest|direct|concise|specific|gentle|formal"
     r"|informal|casual|strict|patient|kind)\b"
     r"|(?:don't|do not|never|stop|quit|no need to|avoid)\s+(?:ever\s+)?(?:call(?:ing)? me|us(?:e|ing)|giv(?:e|ing) me"
@@ -51,7 +52,7 @@ _ACT = (
     r"(?:please |just |then |don't |do not |never |always )*"
     r"(?:skip|give|tell|use|remind|ask|suggest|keep|stop|call|send|show|add|warn|say|put|make|write|answer|reply|pick"
     r"|choose|include|leave|start|end|switch|offer|talk|speak|translate|explain|check|stay|stick|treat|swap|replace"
-    r"|mention|bring|assume)"
+    r"|mention|bring|assume|be|avoid)"
 )
 _YOU_ACT = (
     r"you (?:should |can |may |must |always |just |only )*(?:say|tell|remind|warn|ask|give|stop|bring|keep|mention|use"
@@ -116,7 +117,7 @@ def standing_wish(  # noqa: PLR0911 - one return for each way
     if _MANNER.match(bare) and not _ONE_OFF.search(bare) and not words.HYPOTHETICAL.search(bare):
         return _request(bare, me)
     if clause.polite and _STYLE.search(bare) and not _NOT_NOUNS.match(bare) and not _is_order(bare):
-        return f"{me.opening} wants {bare[:1].lower()}{bare[1:]}"
+        return _request(bare, me)
     return None
 
 
