@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from app.domain.entities import Entity, Naming, names_in, resolve
 from app.domain.memory_writes import NewMemory
+from app.domain.normalise import normalise
 from app.domain.scope import UserScope
 from app.storage.db import Connection
 
@@ -66,3 +67,27 @@ def _known(conn: Connection, scope: UserScope, namings: Sequence[Naming]) -> lis
         (scope.project_id, scope.user_id, words),
     ).fetchall()
     return [Entity(UUID(str(r["id"])), r["name"], r["normalised"], r["kind"], frozenset(r["aliases"])) for r in rows]
+
+
+def forget(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> None:
+    """Take out the names that only these memories told, before they are erased; entities that nothing else names go."""
+    whose = (scope.project_id, scope.user_id)
+    rows = conn.execute(
+        "SELECT n.id, n.name, n.normalised, n.aliases, array_agg(m.text) FILTER (WHERE NOT m.id = ANY (%s)) AS texts"
+        " FROM entities n JOIN memory_entities me ON me.entity_id = n.id JOIN memories m ON m.id = me.memory_id"
+        " WHERE n.project_id = %s AND n.user_id = %s AND n.id IN"
+        " (SELECT entity_id FROM memory_entities WHERE memory_id = ANY (%s) AND project_id = %s AND user_id = %s)"
+        " GROUP BY n.id",
+        (list(memory_ids), *whose, list(memory_ids), *whose),
+    ).fetchall()
+    for row in rows:
+        said = [f" {normalise(text)} " for text in row["texts"] or ()]
+        told = [name for name in (row["normalised"], *row["aliases"]) if any(f" {name} " in text for text in said)]
+        if not said or set(told) == {row["normalised"], *row["aliases"]} or not told:
+            continue  # it goes with its last memory, or loses no name
+        name = row["name"] if row["normalised"] in told else told[0].title()
+        conn.execute(
+            "UPDATE entities SET name = %s, normalised = %s, aliases = %s WHERE id = %s AND project_id = %s"
+            " AND user_id = %s",
+            (name, told[0], told[1:], row["id"], *whose),
+        )

@@ -15,7 +15,7 @@ import orjson
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
-from app.storage import unindex
+from app.storage import entities, unindex
 from app.storage.db import Connection
 
 RECORD = """
@@ -142,6 +142,7 @@ def patch(conn: Connection, scope: UserScope, memory_id: UUID, draft: MemoryDraf
 def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, actor: str) -> None:
     """Take the text of these memories out of every table and mark their points for removal."""
     values = {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id}
+    entities.forget(conn, scope, memory_ids)
     conn.execute(ERASE, values)
     for memory_id in memory_ids:
         close_version(conn, scope, memory_id)

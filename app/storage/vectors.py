@@ -77,12 +77,20 @@ def dense_of(
 
 
 def of_active_memories(conn: Connection, scope: UserScope, model: str, limit: int) -> list[tuple[UUID, bytes]]:
-    """The vectors (float16) of the user's newest active memories that `model` made, for a scan."""
+    """The vectors (float16) of the user's newest active memories that `model` made, for a scan.
+
+    Two queries: in one, without statistics, the planner joins row by row (100 ms for 1,000 memories, against 5).
+    """
+    active = conn.execute(
+        "SELECT id FROM memories WHERE project_id = %s AND user_id = %s AND status = 'active'"
+        " ORDER BY created_at DESC, id LIMIT %s",
+        (scope.project_id, scope.user_id, limit),
+    ).fetchall()
     rows = conn.execute(
-        "SELECT v.target_id, v.dense FROM memories m JOIN vectors v ON v.target_id = m.id AND v.model = %(model)s"
-        " AND v.project_id = m.project_id AND v.user_id = m.user_id WHERE m.project_id = %(project)s"
-        " AND m.user_id = %(user)s AND m.status = 'active' ORDER BY m.created_at DESC, m.id LIMIT %(limit)s",
-        {"project": scope.project_id, "user": scope.user_id, "model": model, "limit": limit},
+        "SELECT target_id, dense FROM vectors WHERE target_id = ANY (%s) AND model = %s AND project_id = %s"
+        " AND user_id = %s",
+        ([row["id"] for row in active], model, scope.project_id, scope.user_id),
+        binary=True,
     ).fetchall()
     return [(row["target_id"], row["dense"]) for row in rows]
 

@@ -11,7 +11,7 @@ from app.domain.lexical import TEXT_LENGTH, document_vector
 from app.domain.memory import MemoryType
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
-from app.storage import memories, outcomes
+from app.storage import changes, memories, memory_edits, outcomes
 from tests.support.candidates import START, of, said
 from tests.support.consolidation import active, consolidate, context_over, listed, propose, speak
 
@@ -146,3 +146,16 @@ def test_two_annas_stay_apart_and_a_bare_anna_is_neither(context, database, user
         ).fetchall()
     assert {row["kind"]: row["n"] for row in rows} == {"sister": 2, "colleague": 1, "thing": 1}
     assert len(listed(database, user, entity="anna")) == 4
+
+
+def test_a_name_that_only_a_deleted_memory_told_is_gone(context, database, user):
+    full = replace(said("The user's sister Anna Weber moved."), entities=("Anna Weber",))
+    short = replace(said("The user's sister Anna has a dog.", 1), entities=("Anna",))
+    told(context, database, user, short, full)
+    [deleted] = listed(database, user, words=("Weber",))
+    with database.transaction(user) as conn:
+        assert conn.execute("SELECT name FROM entities").fetchone()["name"] == "Anna Weber"
+        changes.lock_user(conn, user)
+        memory_edits.erase(conn, user, [deleted.id], actor="key:test")
+        rows = conn.execute("SELECT name, normalised, aliases FROM entities").fetchall()
+    assert rows == [{"name": "Anna", "normalised": "anna", "aliases": []}]
