@@ -1,6 +1,8 @@
 """Memories and their versions as answers show them: secrets masked, calendar dates as text with their precision."""
 
-from app.domain.memory import Memory, MemoryStatus, MemoryType
+from collections.abc import Iterable
+
+from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
 from app.http.idempotency import Reply
 from app.http.masking import Mask, mask_values
 from app.http.schemas.memory import LinkDirection, LinkType, MemoryAnswer, MemoryLink, MemoryVersionAnswer
@@ -12,6 +14,19 @@ from app.storage.memories import MemoryVersion
 def tagged(memory: Memory, hide: Mask, *, status: int = 200) -> Reply:
     """A memory with its version as ETag."""
     return Reply(memory_answer(memory, hide), status, {"ETag": f'"{memory.version}"'})
+
+
+def source_answers(sources: Iterable[Source]) -> list[SourceAnswer]:
+    """The events that a statement rests on, as they are shown."""
+    return [
+        SourceAnswer(
+            event_id=source.event_id,
+            client_id=source.client_id,
+            session_id=source.session_id,
+            occurred_at=source.occurred_at,
+        )
+        for source in sources
+    ]
 
 
 def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
@@ -55,15 +70,7 @@ def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
         metadata=mask_values(memory.metadata, hide),
         created_at=memory.created_at,
         updated_at=memory.updated_at,
-        sources=[
-            SourceAnswer(
-                event_id=source.event_id,
-                client_id=source.client_id,
-                session_id=source.session_id,
-                occurred_at=source.occurred_at,
-            )
-            for source in memory.sources
-        ],
+        sources=source_answers(memory.sources),
     )
 
 

@@ -136,6 +136,7 @@ def create(  # noqa: PLR0913 - what, with its vectors, by whom
     memory_edits.add(conn, scope, memory_id, new.draft, new.place, new.source_ids, actor=actor)
     _store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, INDEX)
+    work.enqueue_tidy(conn, scope)
     return get(conn, scope, memory_id), True
 
 
@@ -172,6 +173,7 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
     if encoded is not None:
         _store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, INDEX)
+    work.enqueue_tidy(conn, scope)
     return get(conn, scope, memory_id)
 
 
@@ -191,6 +193,7 @@ def delete(
         )
     memory_edits.erase(conn, scope, [memory_id], actor=actor)
     work.enqueue(conn, scope, INDEX)
+    work.enqueue_tidy(conn, scope)
     return scope
 
 

@@ -83,6 +83,7 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
             work.enqueue(conn, scope, WorkKind.CONSOLIDATE)
         work.complete(conn, item)
         work.enqueue(conn, scope, WorkKind.INDEX)
+        work.enqueue_tidy(conn, scope)
 
 
 def _nominated(
