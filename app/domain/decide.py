@@ -79,9 +79,10 @@ def _replacing(candidate: Candidate, change: Change, named: tuple[UUID, ...]) ->
 
 
 def _taken_back(candidate: Candidate, active: Sequence[Neighbour]) -> Change:
-    """Invalidates what rests on nothing but the events that are taken back."""
-    events = frozenset(candidate.retracts)
-    gone = tuple(k.id for k in active if k.event_ids and k.event_ids <= events and not k.frozen)
+    """Invalidates the memories that a model named, else what rests on nothing but the events that are taken back."""
+    events, named = frozenset(candidate.retracts), frozenset(candidate.targets)
+    meant = [k for k in active if (k.id in named if named else k.event_ids and k.event_ids <= events)]
+    gone = tuple(known.id for known in meant if not known.frozen)
     if not gone:
         return Change(Decision.IGNORE, "nothing_to_take_back")
     return Change(Decision.INVALIDATE, "taken_back", invalidates=gone)

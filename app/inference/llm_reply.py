@@ -32,12 +32,11 @@ def read_reply(body: bytes) -> Reply | None:
 
 def _text(content: Any) -> str:
     """A content as text; some servers send it in parts."""
-    if isinstance(content, str):
-        return content
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
-        return "".join(part for part in parts if isinstance(part, str))
-    return ""
+        content = "".join(part for part in parts if isinstance(part, str))
+    # A lone surrogate, which JSON can escape, is no text.
+    return content.encode("utf-8", errors="replace").decode() if isinstance(content, str) else ""
 
 
 def _count(usage: dict[str, Any], name: str) -> int | None:

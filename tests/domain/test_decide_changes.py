@@ -239,3 +239,11 @@ def test_the_end_does_not_depend_on_the_order_of_arrival(spoken, random):
 def test_saying_everything_twice_changes_nothing(spoken):
     candidates = [spoken_of(*statement) for statement in spoken]
     assert active([*candidates, *candidates]) == active(candidates)
+
+
+def test_a_retraction_that_names_its_memory_leaves_the_others_of_its_event():
+    event = uuid4()
+    dog, home = known(said("The user has a dog.", event=event)), known(of("home", "porto", event=event))
+    taken = replace(said("The dog is taken back.", 1), retracts=(event,), targets=(dog.id,))
+    assert decide(taken, [dog, home], RULES).invalidates == (dog.id,)
+    assert set(decide(replace(taken, targets=()), [dog, home], RULES).invalidates) == {dog.id, home.id}

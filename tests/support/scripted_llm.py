@@ -18,7 +18,7 @@ FAILURES = (
     "slow", "drip", "limited", "error", "forbidden", "reset", "not_http", "empty", "no_choices", "null_content",
     "html", "invalid_utf8", "prose_only", "thought_only", "wrong_types", "invented", "echo", "huge", "deep",
 )  # fmt: skip
-GOOD = ("good", "prose", "think", "fenced", "single", "bare_list", "commas", "parts")
+GOOD = ("good", "unstorable", "prose", "think", "fenced", "single", "bare_list", "commas", "parts")
 
 FIXED: dict[str, tuple[int, bytes, dict[str, str]]] = {
     "limited": (429, b"{}", {"Retry-After": "30"}),
@@ -97,6 +97,7 @@ class Scripted:
             "bare_list": json.dumps(made),
             "commas": whole.replace("}]", "},]").replace("}", ",}"),
             "truncated": whole[: int(len(whole) * 0.8)],
+            "unstorable": whole.replace("wrote", "\\u0000 \\ud800 wrote"),
             "parts": [{"type": "text", "text": whole}],
             "echo": "\n".join(message["content"] for message in body["messages"]),
             "huge": whole + "x" * 1_000_000,

@@ -38,7 +38,10 @@ _ABOUT_THE_TALK = re.compile(
     r"|ask(?:s|ed) (?:for|about|whether|if|how|what|which|when|where|why|the assistant))\b",
     re.IGNORECASE,
 )
+_PROMISE = re.compile(r"^The assistant (?:will|promised to|promises to|agreed to|is going to)\b")  # about itself only
 _DATE = re.compile(r"^\s*(\d{4}(?:-\d{2}(?:-\d{2})?)?)(?![\d-])")
+_UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
+_NUMBER = re.compile(r"\d+")
 _SENTENCE_END = re.compile(r"(?<=[.!])\s+(?=[A-Z])")
 _TYPES: Mapping[str, MemoryType] = {
     "fact": MemoryType.FACT, "preference": MemoryType.PREFERENCE, "episode": MemoryType.EPISODE,
@@ -63,19 +66,22 @@ class Reading:
 
 
 def words_of(events: Sequence[Event]) -> frozenset[str]:
-    """The content words of what was said, as stems."""
-    return frozenset(word for event in events for word in tokens(f"{event.name or ''} {event.content}"))
+    """The content words of what was said, as stems, and its numbers."""
+    said = [f"{event.name or ''} {event.content}" for event in events]
+    return frozenset(word for text in said for word in (*tokens(text), *_NUMBER.findall(text)))
 
 
 def candidate_of(raw: Mapping[str, Any], reading: Reading) -> Candidate | str:
     """The candidate that a statement makes, or why it makes none."""
-    given = raw.get("text")
-    if not isinstance(given, str) or not given.strip():
+    given = _text(raw.get("text"))
+    if given is None:
         return "no_text"
     cited = [reading.turns[number] for number in _numbers(raw.get("turns")) if number in reading.new]
     if not cited:
         return "no_source"
     sources = [event for event in cited if event.id not in reading.skipped]
+    if not sources and _PROMISE.match(" ".join(given.split())):
+        sources = [event for event in cited if reading.skipped[event.id] == "assistant"]
     if not sources:
         return reading.skipped[cited[-1].id]
     said = max(sources, key=lambda event: (event.occurred_at, event.seq))
@@ -95,7 +101,7 @@ def candidate_of(raw: Mapping[str, Any], reading: Reading) -> Candidate | str:
 
 def _alone(given: str, said: Event, longest: int) -> str:
     """The text in one line with its full stop; what points at the speaker or the day is put into words that last."""
-    text = " ".join(given[:_LONGEST_IN].replace("\u2019", "'").split())
+    text = " ".join(given.replace("\u2019", "'").split())
     if _LOOSE.search(_IN_QUOTES.sub("", text)):
         me = named(said.name) if said.name else USER
         text = third_person(absolute(text, resolve(text, said.occurred_at)), me, ASSISTANT)
@@ -119,7 +125,7 @@ def _refused(text: str, reading: Reading) -> str | None:  # noqa: PLR0911 - one 
         return "not_a_fact"
     if len(text.split()) < 3:
         return "too_short"
-    return None if reading.words.intersection(tokens(text)) else "not_grounded"
+    return None if reading.words.intersection((*tokens(text), *_NUMBER.findall(text))) else "not_grounded"
 
 
 def _keyed(raw: Mapping[str, Any], text: str, said: Event) -> Candidate:
@@ -132,7 +138,7 @@ def _keyed(raw: Mapping[str, Any], text: str, said: Event) -> Candidate:
     kind = _TYPES.get(str(raw.get("type")).lower(), MemoryType.FACT)
     if kind is MemoryType.FORESIGHT and event_time and event_time.text < _today(said)[: len(event_time.text)]:
         kind = MemoryType.EPISODE
-    proposed = raw.get("single_valued") in {True, "true"}
+    proposed = str(raw.get("single_valued")).lower() == "true"
     return Candidate(
         text=text,
         type=kind,
@@ -227,7 +233,9 @@ def _numbers(value: Any) -> list[int]:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip().lower() not in {"", "null", "none", "n/a"} else None
+    """A text that can be stored, or None for nothing."""
+    text = _UNSTORABLE.sub(" ", value[:_LONGEST_IN]) if isinstance(value, str) else ""
+    return text if text.strip().lower() not in {"", "null", "none", "n/a"} else None
 
 
 def _date(value: Any) -> CalendarDate | None:

@@ -9,11 +9,10 @@ from app.domain.normalise import normal_key
 # same names.
 VOCABULARY: Mapping[str, bool] = {
     "name": True, "age": True, "birthday": True, "home": True, "hometown": True, "nationality": True,
-    "relationship": True, "employer": True, "job": True, "school": True, "university": True, "major": True,
-    "allergy": False, "condition": False, "diet": True, "language": False, "likes": False, "dislikes": False,
-    "prefers": False, "favourite:": True, "plays": False, "hobby": False, "pet": False, "child": False, "car": True,
-    "boss": True, "salary": True, "rent": True, "budget": True, "goal": True, "deadline": True, "doctor": True,
-    "dentist": True, "size": True, "height": True, "weight": True, "timezone": True,
+    "relationship": True, "partner": True, "employer": True, "job": True, "height": True, "weight": True,
+    "timezone": True, "diet": True, "favourite:": True, "allergy": False, "condition": False, "language": False,
+    "likes": False, "dislikes": False, "prefers": False, "plays": False, "hobby": False, "pet": False, "child": False,
+    "friend": False, "wish": False, "rule": False,
 }  # fmt: skip
 
 _OPENING = re.compile(r"^(?:the|a|an|my|their)\s+")
