@@ -9,9 +9,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.domain.change import Change, Decision, Neighbour
-from app.domain.dates import CalendarDate, Precision
+from app.domain.endings import closes, ended, same_key, since
 from app.domain.memory import Candidate, MemoryStatus, MemoryType
-from app.domain.normalise import normalise, text_hash
+from app.domain.normalise import text_hash
 from app.domain.policy import DecidePolicy
 from app.domain.precision import is_vague, refines
 from app.domain.sameness import content, same_meaning
@@ -28,17 +28,12 @@ def decide(candidate: Candidate, neighbours: Sequence[Neighbour], policy: Decide
         return _taken_back(candidate, active)
     named = _named(candidate, active)
     if candidate.ends and (candidate.attribute is not None or named):
-        return _closing(candidate, active, named)
+        return ended(candidate, active, named)
     change = _of_matter(candidate, ordered, active, policy)
     if candidate.correction:
         wrong = tuple(dict.fromkeys((*_corrected(candidate, active), *named)))
         return _wrong(change, wrong) if wrong else change
     return _replacing(candidate, change, named)
-
-
-def closing(candidate: Candidate) -> Candidate:
-    """The form in which a statement that a state is over is kept: an episode that denies the state."""
-    return replace(candidate, type=MemoryType.EPISODE, negated=True, single_valued=False)
 
 
 def _named(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID, ...]:
@@ -74,7 +69,7 @@ def _replacing(candidate: Candidate, change: Change, named: tuple[UUID, ...]) ->
     more = tuple(known for known in named if known not in change.ends and known != change.strengthens)
     if not more or change.live_until is not None:
         return change
-    changed = replace(change, ends=(*change.ends, *more), valid_to=_since(candidate))
+    changed = replace(change, ends=(*change.ends, *more), valid_to=since(candidate))
     return replace(changed, decision=Decision.SUPERSEDE, reason="replaces") if change.adds else changed
 
 
@@ -86,45 +81,6 @@ def _taken_back(candidate: Candidate, active: Sequence[Neighbour]) -> Change:
     if not gone:
         return Change(Decision.IGNORE, "nothing_to_take_back")
     return Change(Decision.INVALIDATE, "taken_back", invalidates=gone)
-
-
-def _closing(candidate: Candidate, active: Sequence[Neighbour], named: tuple[UUID, ...]) -> Change:
-    """Closes the states that are over, and keeps the statement that says so."""
-    same_key = [known for known in active if _same_key(candidate, known)]
-    open_states = [
-        known
-        for known in same_key
-        if not (known.closes or known.negated or known.frozen)
-        and known.last_said_at <= candidate.occurred_at
-        and (candidate.value is not None or known.type is not MemoryType.FORESIGHT)
-    ]
-    over = tuple(dict.fromkeys((*(known.id for known in _of_value(candidate.value, open_states)), *named)))
-    for known in same_key:
-        if known.closes and known.value == candidate.value and content(candidate.text) <= content(known.text):
-            return Change(
-                Decision.INVALIDATE if over else Decision.IGNORE,
-                "ended" if over else "same_value",
-                strengthens=known.id,
-                invalidates=over,
-                valid_to=_since(candidate),
-            )
-    if not over:
-        return Change(Decision.ADD, "ended")
-    return Change(Decision.INVALIDATE, "ended", invalidates=over, valid_to=_since(candidate), keeps=True)
-
-
-def _of_value(value: str | None, states: Sequence[Neighbour]) -> Sequence[Neighbour]:
-    """Those states that the value names: exactly, or else the only one that it names in part."""
-    if value is None:
-        return states
-    exact = [known for known in states if known.value == value]
-    if exact:
-        return exact
-    words = frozenset(normalise(value).split())
-    partly = [
-        k for k in states if k.value and (words & (theirs := frozenset(normalise(k.value).split()))) in (words, theirs)
-    ]
-    return partly if len(partly) == 1 else ()
 
 
 def _corrected(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID, ...]:
@@ -140,7 +96,7 @@ def _corrected(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID,
     keyed = [
         known
         for known in differing
-        if _same_key(candidate, known) and (known.value, known.negated) != (candidate.value, candidate.negated)
+        if same_key(candidate, known) and (known.value, known.negated) != (candidate.value, candidate.negated)
     ]
     named = frozenset(candidate.corrects)
     if named:
@@ -181,37 +137,19 @@ def _of_matter(
     for known in twins:
         if known.status in HISTORY and known.event_ids.issuperset(candidate.event_ids):
             return Change(Decision.IGNORE, "known_before")  # the same events, read again
-    over = [known for known in active if _closes(known, candidate)]
+    over = [known for known in active if closes(known, candidate)]
     if over:
         return _late(candidate, min(over, key=lambda k: (k.last_said_at, str(k.id))))
     change = _against(candidate, rivals, policy) if rivals else Change(Decision.ADD, "new")
     return change if change.decision is not Decision.ADD else _nearest(candidate, active, policy) or change
 
 
-def _same_key(candidate: Candidate, known: Neighbour) -> bool:
-    return candidate.attribute is not None and (known.subject, known.attribute) == (
-        candidate.subject,
-        candidate.attribute,
-    )
-
-
 def _same_matter(candidate: Candidate, known: Neighbour) -> bool:
     """Same subject and attribute; a plan speaks of another matter than what already is."""
     return (
-        _same_key(candidate, known)
+        same_key(candidate, known)
         and not known.closes
         and (known.type is MemoryType.FORESIGHT) == (candidate.type is MemoryType.FORESIGHT)
-    )
-
-
-def _closes(known: Neighbour, candidate: Candidate) -> bool:
-    """Whether a later statement, known already, says that the state which the candidate tells of is over."""
-    return (
-        known.closes
-        and _same_key(candidate, known)
-        and not candidate.negated
-        and known.last_said_at > candidate.occurred_at
-        and (known.value is None or known.value == candidate.value)
     )
 
 
@@ -227,7 +165,7 @@ def _again(candidate: Candidate, known: Neighbour, reason: str, rivals: Sequence
         and is_vague(k.attribute, k.value, k.text)
         and not is_vague(candidate.attribute, candidate.value, candidate.text)
     )
-    return Change(Decision.IGNORE, reason, strengthens=known.id, ends=vague, valid_to=_since(candidate))
+    return Change(Decision.IGNORE, reason, strengthens=known.id, ends=vague, valid_to=since(candidate))
 
 
 def _against(candidate: Candidate, rivals: Sequence[Neighbour], policy: DecidePolicy) -> Change:
@@ -278,7 +216,7 @@ def _instead(candidate: Candidate, others: Sequence[Neighbour], narrower: tuple[
     ends = tuple(known.id for known in earlier if not known.frozen)
     if ends:
         return Change(
-            Decision.SUPERSEDE, "new_value", ends=(*ends, *narrower), inherits=narrower, valid_to=_since(candidate)
+            Decision.SUPERSEDE, "new_value", ends=(*ends, *narrower), inherits=narrower, valid_to=since(candidate)
         )
     return _wider(narrower, "frozen" if earlier else "says_more")
 
@@ -326,8 +264,3 @@ def _comparable(candidate: Candidate, known: Neighbour) -> bool:
 def _newest(candidate: Candidate, known: Neighbour) -> bool:
     """Whether the candidate's wording is the one said last, which is the one that is kept."""
     return not known.frozen and (candidate.occurred_at, candidate.text) > (known.last_said_at, known.text)
-
-
-def _since(candidate: Candidate) -> CalendarDate:
-    """From when on the candidate says that things are so."""
-    return candidate.valid_from or CalendarDate(candidate.occurred_at.date().isoformat(), Precision.DAY)

@@ -96,6 +96,7 @@ TAKEN_BACK = """
 SELECT c.id, max(d.occurred_at) AS at FROM candidates c JOIN candidates d ON d.event_ids && c.event_ids AND d.id <> c.id
 WHERE c.id = ANY (%s) AND c.project_id = %s AND c.user_id = %s AND d.project_id = c.project_id
   AND d.user_id = c.user_id AND d.state = 'decided' AND jsonb_array_length(coalesce(d.body -> 'retracts', '[]')) > 0
+  AND jsonb_array_length(coalesce(d.body -> 'targets', '[]')) = 0
   AND (d.body -> 'retracts') @> to_jsonb(c.event_ids::text[]) AND jsonb_array_length(
       coalesce(c.body -> 'retracts', '[]')) = 0
 GROUP BY c.id

@@ -98,6 +98,22 @@ def test_an_ending_without_a_value_ends_all_that_is_but_no_plan():
     assert decide(over("relationship", None, 5), [home, plan], RULES).invalidates == (home.id,)
 
 
+def test_an_ending_finds_the_state_that_was_said_without_its_key():
+    car, boat = known(said("The user has a small red Volvo.")), known(said("The user has a boat."))
+    wish = known(said("The user saw a Volvo."))
+    sold = replace(over("has", "volvo", 5), text="The user sold the Volvo.")
+    assert decide(sold, [car, boat, wish], RULES).invalidates == (car.id,)
+    late = decide(
+        said("The user has a small red Volvo."), [known(replace(sold, type=MemoryType.EPISODE, negated=True))], RULES
+    )
+    assert (late.reason, late.live_until) == ("arrived_late", sold.occurred_at)
+
+
+def test_an_ending_with_an_empty_value_ends_any():
+    home = known(of("relationship", "engaged"))
+    assert decide(over("relationship", "", 5), [home], RULES).invalidates == (home.id,)
+
+
 def test_an_ending_of_somebody_else_leaves_the_user_alone():
     mine = known(of("relationship", "married"))
     theirs = replace(over("relationship", None, 5), subject="user sister noor")

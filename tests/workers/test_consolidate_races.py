@@ -141,7 +141,7 @@ def test_segments_in_any_order_and_twice_end_in_the_same_memories(context, datab
     ends = []
     for order in ("told", "shuffled"):
         scope = UserScope(project.project_id, f"u-{uuid4()}")
-        events = speak(database, scope, [f"{kind} {value}" for kind, value, _ in spoken])
+        events = [speak(database, scope, [f"{kind} {value}"], day=day)[0] for kind, value, day in spoken]
         found = [
             candidate_of(kind, value, (day, events[i]), events[i - 1] if i else None)
             for i, (kind, value, day) in enumerate(spoken)

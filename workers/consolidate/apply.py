@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.clock import IdSource
 from app.domain.change import Change, Decision, Neighbour
-from app.domain.decide import closing
+from app.domain.endings import closing
 from app.domain.memory import Candidate, MemoryStatus
 from app.domain.memory_writes import ChangedMemory, Decided, KnownMemory, MemoryWrites, NewMemory, Wording
 from app.domain.normalise import text_hash
