@@ -112,7 +112,8 @@ FEELING_NOW = re.compile(
     r"|happy|sad|excited|nervous|nervous af|new here|awake|exhausted|shattered|busy|late|home|fine|good|ok|okay"
     r"|back|here|lost|confused|curious|sure|not sure|hungry|cold|hot"
     r"|stuck|impressed"
-    r"|afraid|laughing|crying|dead|dying|out|off|in|on it|with [\w ]+|listening|kidding|thankful|grateful|so"
+    r"|afraid|a mess|a wreck|laughing|crying|dead|dying|out|off|in|on it|with [\w ]+|listening|kidding|thankful"
+    r"|grateful|so"
     r"|proud of [\w ]+)"
     r"(?: (?:now|again|then|today|too|to hear [\w ]+))*$",
     re.IGNORECASE,
@@ -184,6 +185,10 @@ SINGLE_NOUNS = _words(
     interview wedding shoe-size size commute
     """
 )
+# Said of with a number, and yet not one value of their owner.
+NOT_MEASURED = _words(
+    "trip visit holiday party wedding meeting day week night son daughter brother sister dog cat baby kid"
+)
 JOBS = re.compile(
     r"\b(?:\w+er|\w+or|\w+ist|\w+ian|nurse|chef|cook|pilot|clerk|architect|accountant|student|apprentice|barista"
     r"|coach|lead"
@@ -225,7 +230,8 @@ GENERIC_NOUNS = _words(
     it that this there what who everything nothing life time god weather people someone everyone one here how
     where when why he she they all some anything something thing things way problem issue question answer point
     idea thought internet world moon sun sky rain sugar water food money love moral truth rest other same stuff
-    mine yours if while since because but for so as at boring only fun easy perfect yesterday today tomorrow
+    mine yours nobody everybody somebody anybody each
+    if while since because but for so as at boring only fun easy perfect yesterday today tomorrow
     tonight morning evening afternoon night monday tuesday wednesday thursday friday saturday sunday winning
     hard work practice music art nature reading trust honesty change kindness hope success confidence
     """

@@ -135,10 +135,18 @@ def own_family(text: str) -> str:
     return _BARE_FAMILY.sub(lambda m: f"my {m['word'].lower()}{m['own'] or ''}", text)
 
 
+def _like_verb(word: str) -> bool:
+    return word in words.HUMAN_VERBS | words.PAST | words.MODAL | words.BASE | words.EITHER or word.endswith(
+        ("s", "ed", "n't")
+    )
+
+
 def named_subject(text: str, names: frozenset[str]) -> str | None:
     """The name with which a clause opens and of which it says something."""
     match = _NAMED.match(text)
     if match is None or match["verb"] in words.NOT_VERBS or match["name"] in words.NOT_NAMES:
+        return None
+    if not (match["own"] or match["title"] or _like_verb(match["verb"])):
         return None
     if match["name"] in names or match["title"]:
         return f"{match['title'] or ''}{match['name']}"

@@ -199,6 +199,7 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     bare = text.rstrip(".")
     over = ended_state(bare) if scene.you is ASSISTANT else None
     key = over or key_of(bare)
+    called_off = over is not None and over.attribute.startswith("plan:")
     if key is None and (ahead or tense is Tense.FUTURE):
         key = plan_of(bare, event_time.text if event_time else None)
     kind = type_of(text, tense=tense, dated=event_time is not None, ahead=ahead)
@@ -214,7 +215,8 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
         confidence=confidence,
         entities=entities_of(text),
         spoken=spoken,
-        ends=over is not None,
+        correction=called_off,
+        ends=over is not None and not called_off,
     )
 
 

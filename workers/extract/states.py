@@ -3,6 +3,7 @@
 import re
 
 from app.domain.normalise import normal_key
+from app.domain.temporal_rules import MONTHS
 from workers.extract.attributes import Key, key_of
 from workers.extract.rewrite import present
 
@@ -48,8 +49,10 @@ _MATTERS = (
     r"|picnic|deadline|move|delivery|inspection|audition|hearing|visit|housewarming|baby shower|hen do|stag do"
 )
 _PLANNED = re.compile(
-    rf"^(?P<owner>The user|[A-Z][\w-]+|The user's (?:[\w-]+ ){{0,2}}?)(?P<own>'s)?.{{0,60}}?\b(?P<matter>{_MATTERS})\b"
-    r"(?P<more> (?:appointment|checkup|with (?:the )?[A-Z]?[\w-]+|to [A-Z][\w-]+|in [A-Z][\w-]+|for [A-Z]?[\w-]+))?"
+    rf"^(?P<owner>The user|[A-Z][\w-]+|The user's (?:[\w-]+ ){{0,2}}?)(?P<own>'s)?.{{0,60}}?"
+    rf"\b(?P<matter>(?i:{_MATTERS}))\b"
+    r"(?: appointment| check-?up)?(?P<more>(?: with (?:the user's [a-z]+ )?[A-Z][\w-]+)?(?: (?:to|in"
+    r"|for) [A-Z][\w-]+)?)"
 )
 _JOIN = frozenset(["with", "to", "in", "for", "the", "appointment"])
 
@@ -94,8 +97,8 @@ def plan_of(text: str, when: str | None) -> Key | None:
 
 
 def _matter(match: re.Match[str]) -> str:
-    extra = [w for w in (match["more"] or "").split() if w.lower() not in _JOIN]
-    return normal_key(" ".join([match["matter"], *extra])) or "event"
+    extra = [w for w in (match["more"] or "").split() if w[0].isupper() and w not in MONTHS]
+    return normal_key(" ".join([match["matter"], *sorted(extra)])) or "event"
 
 
 def _subject(text: str) -> str:

@@ -63,6 +63,13 @@ _ROUTINE = re.compile(
     r"|morning|evening|night|\w+day)|on \w+days|(?:mon|tues|wednes|thurs|fri|satur|sun)days)\b"
 )
 _HAS_VERB = re.compile(r"\b(?:is|are|was|were|has|have|do|does|go|goes|\w+ed|you|I|it|they|he|she|we)\b")
+# A word of judgement about a thing that nobody said is theirs.
+_OPINION = re.compile(
+    r"(?:so |too |very |really |pretty |quite |a bit )*(?:expensive|cheap|great|good|bad|nice|awful|weird|hard"
+    r"|easy|cute|lovely"
+    r"|terrible|amazing|fun|boring|beautiful|ugly|crazy|insane|annoying|worth|fine|ok|okay|perfect|cool|rude"
+    r"|silly)(?: .{0,12})?"
+)
 _FIGURE = re.compile(r"^(?!(?:is|are|does|do|can|should|did|was|will|how|what|per|version|error)\b).*\d", re.IGNORECASE)
 _ABOUT_IT = re.compile(
     r"^[Ii]t(?P<verb>'s| is| has| cost| costs| weighs| runs on| needs)\s+(?P<rest>(?:an? (?:\d|[A-Z]|old|new"
@@ -147,6 +154,8 @@ def _fragment(  # noqa: PLR0911 - one return for each way
         verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
         if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
             verb = verb.replace(" is", " are")
+        if _OPINION.fullmatch(text[noun.end() :]):
+            return None
         return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
     label = _LABEL.match(text)
     if label and label["label"].split()[-1] not in words.GENERIC_NOUNS and not words.HYPOTHETICAL.search(text):
@@ -221,6 +230,8 @@ def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each 
 
 def _answers(text: str, asked: str) -> bool:
     """Whether the clause is a short answer to a question about the one who speaks."""
+    if re.match(r"(?:just|not really|nothing|dunno|sort of|kind of|sure|maybe|depends)\b", text, re.IGNORECASE):
+        return False
     about_you = _ABOUT_YOU.search(asked) or (len(asked.split()) <= 8 and _WH.match(asked))
     if not about_you or _OFFER.search(asked) or _OPENS_VAGUE.match(text):
         return False
