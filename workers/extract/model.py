@@ -82,7 +82,7 @@ def extract_with(
         new=frozenset(range(len(context) + 1, len(turns) + 1)),
         shown=dict(enumerate(shown, 1)),
         skipped={event.id: gated[event.id] for event in events if not is_readable(event, gated.get(event.id))},
-        words=words_of([*context, *events]),
+        words=words_of([*context, *events], shown),
         policy=policy.extract,
     )
     return _collect(found, events, reading, gated)

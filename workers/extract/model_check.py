@@ -65,9 +65,9 @@ class Reading:
     policy: ExtractPolicy
 
 
-def words_of(events: Sequence[Event]) -> frozenset[str]:
-    """The content words of what was said, as stems, and its numbers."""
-    said = [f"{event.name or ''} {event.content}" for event in events]
+def words_of(events: Sequence[Event], shown: Sequence[Shown] = ()) -> frozenset[str]:
+    """The content words of what was said and of what is remembered, as stems, and its numbers."""
+    said = [*(f"{event.name or ''} {event.content}" for event in events), *(memory.text for memory in shown)]
     return frozenset(word for text in said for word in (*tokens(text), *_NUMBER.findall(text)))
 
 
