@@ -15,8 +15,10 @@ import numpy as np
 from app.domain.memory import MemoryType, Source
 from app.domain.packing import clean
 from app.domain.policy import BlockPolicy
+from app.domain.scenes import Scene
 from app.domain.tidying import KeptMemory
 
+HOT_LINES = 8  # of the user's summary: one for each of the hottest scenes
 SUMMARY_LINES = 6  # of a session: about 90 tokens, the part of the default budget that a summary may take
 KEYED = 0.5  # in the order of the profile a fact with an attribute stands above one without, at equal importance
 REPEATED = 0.1  # each further time that it was said, up to three
@@ -111,9 +113,14 @@ def render(lines: Iterable[ShownLine]) -> str:
     return "\n".join(parts)
 
 
-def block_lines(memories: Sequence[KeptMemory], policy: BlockPolicy) -> dict[BlockKey, list[BlockLine]]:
-    """The profile of the user and the summary of every session, from the active memories in order of time."""
-    found = {BlockKey("", BlockKind.PROFILE): profile(memories, policy.profile_lines)}
+def block_lines(
+    memories: Sequence[KeptMemory], policy: BlockPolicy, hot: Sequence[Scene] = ()
+) -> dict[BlockKey, list[BlockLine]]:
+    """The profile of the user, the summary of every session, and that of the user: what the hot scenes are about."""
+    found = {
+        BlockKey("", BlockKind.PROFILE): profile(memories, policy.profile_lines),
+        BlockKey("", BlockKind.SUMMARY): [BlockLine(scene.central) for scene in _earliest_first(hot[:HOT_LINES])],
+    }
     if policy.session_summary:
         for session_id, own in _by_session(memories).items():
             found[BlockKey(session_id, BlockKind.SUMMARY)] = session_summary(own)
@@ -150,6 +157,10 @@ def centrality(memories: Sequence[KeptMemory]) -> Mapping[UUID, float]:
     mean /= max(float(np.linalg.norm(mean)), 1e-9)
     # Rounded, so that the order of addition cannot decide between two that are equally near.
     return {m.id: round(float(m.dense @ mean), 4) if m.dense is not None else 0.0 for m in memories}
+
+
+def _earliest_first(scenes: Sequence[Scene]) -> list[Scene]:
+    return sorted(scenes, key=lambda scene: (scene.first_at, scene.id))
 
 
 def _weight(memory: KeptMemory) -> float:

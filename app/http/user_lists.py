@@ -1,5 +1,6 @@
 """`/v1/users/{user_id}/...`: what is derived from a user's memories, as lists."""
 
+from datetime import datetime
 from uuid import UUID
 
 from starlette.responses import Response
@@ -16,11 +17,13 @@ from app.http.schemas.user_lists import (
     BlockPage,
     EntityAnswer,
     EntityPage,
+    SceneAnswer,
+    ScenePage,
     TimelineItem,
     TimelinePage,
 )
 from app.http.users import AppIdPath
-from app.services import blocks, users
+from app.services import blocks, scenes, users
 
 api = router("users")
 
@@ -117,3 +120,37 @@ def list_timeline(edge: ReadEdge, user_id: AppIdPath, limit: Limit = None, curso
         for moment in kept
     ]
     return answer(TimelinePage(items=items, next_cursor=next_cursor))
+
+
+@api.api_route(
+    "/v1/users/{user_id}/scenes",
+    response_model=ScenePage,
+    **operation("users_scenes", KeyScope.MEMORIES_READ, "GET", 404),
+)
+def list_scenes(edge: ReadEdge, user_id: AppIdPath, limit: Limit = None, cursor: Cursor = None) -> Response:
+    """Into which scenes the active memories fall, and how hot these are."""
+    edge.caller.whole_user()
+    scope = edge.caller.user(user_id)
+    page = Page(edge.caller, "scenes", {"user": user_id}, limit, cursor)
+    after = page.after(datetime, UUID)
+    with edge.read(scope) as conn:
+        found = scenes.page(conn, scope, after=(after[0], after[1]) if after else None, limit=page.limit + 1)
+        hide = masker(conn, scope)
+    kept, next_cursor = page.cut(found, lambda warm: (warm.scene.last_at, warm.scene.id))
+    items = [
+        SceneAnswer(
+            id=warm.scene.id,
+            parent_id=warm.scene.parent_id,
+            label=hide(warm.scene.label),
+            keywords=[hide(word) for word in warm.scene.keywords],
+            summary=hide(warm.scene.summary),
+            heat=warm.heat,
+            memory_ids=list(warm.scene.memory_ids),
+            first_at=warm.scene.first_at,
+            last_at=warm.scene.last_at,
+            version=warm.scene.version,
+            updated_at=warm.scene.updated_at,
+        )
+        for warm in kept
+    ]
+    return answer(ScenePage(items=items, next_cursor=next_cursor))

@@ -71,7 +71,7 @@ OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 ERASED_WITH = (
     f"DELETE FROM vectors WHERE target_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM memory_entities WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
-    f"DELETE FROM scene_members WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
+    f"DELETE FROM scenes WHERE {OF_USER}",  # their labels and summaries quote; the next tidying makes them anew
     f"DELETE FROM memory_sources WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM links WHERE (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)) AND {OF_USER}",
     f"DELETE FROM entities WHERE {OF_USER} AND id NOT IN (SELECT entity_id FROM memory_entities WHERE {OF_USER})",

@@ -227,6 +227,7 @@ CASES: dict[str, dict[str, Case]] = {
     "users_blocks": user_list("blocks"),
     "users_entities": user_list("entities"),
     "users_timeline": user_list("timeline"),
+    "users_scenes": user_list("scenes"),
     "sessions_list": {
         "user_id": Case(listing("/v1/sessions", "user_id"), World.user, unheard),
         "cursor": Case(

@@ -52,9 +52,10 @@ def test_tidying_twice_changes_nothing(user, served, project):
     user.say("I live in Ghent.", "I play the cello.")
     user.settle()
     tidied(user, served, project)
-    before = listed(user, "blocks")
+    before = listed(user, "blocks"), listed(user, "scenes")
+    assert all(before)
     tidied(user, served, project)
-    assert listed(user, "blocks") == before
+    assert (listed(user, "blocks"), listed(user, "scenes")) == before
 
 
 def test_a_deleted_memory_leaves_its_block_at_once(user, served, project):
@@ -64,6 +65,7 @@ def test_a_deleted_memory_leaves_its_block_at_once(user, served, project):
     for memory in user.http.get("/v1/memories", params={"user_id": user.id}).json()["items"]:
         user.http.delete(f"/v1/memories/{memory['id']}")
     assert listed(user, "blocks") == []
+    assert listed(user, "scenes") == []
 
 
 def test_entities_and_timeline_are_paged(user):
@@ -87,5 +89,5 @@ def test_entities_and_timeline_are_paged(user):
 
 
 def test_an_unknown_user_has_no_lists(user):
-    for name in ("blocks", "entities", "timeline"):
+    for name in ("blocks", "entities", "timeline", "scenes"):
         assert user.http.get(f"/v1/users/nobody/{name}").status_code == 404

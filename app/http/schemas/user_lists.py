@@ -68,3 +68,26 @@ class TimelinePage(AnswerModel):
 
     items: list[TimelineItem]
     next_cursor: str | None
+
+
+class SceneAnswer(AnswerModel):
+    """A cluster of memories. A scene with children has theirs; `summary` is the statement nearest to its middle."""
+
+    id: UUID
+    parent_id: UUID | None
+    label: str
+    keywords: list[str]
+    summary: str
+    heat: float
+    memory_ids: list[UUID]
+    first_at: Moment
+    last_at: Moment
+    version: int
+    updated_at: Moment
+
+
+class ScenePage(AnswerModel):
+    """Scenes, the latest first."""
+
+    items: list[SceneAnswer]
+    next_cursor: str | None
