@@ -296,3 +296,18 @@ def test_a_dated_plan_is_keyed_by_its_matter(said, attribute, value):
     [made] = read(said)
     assert (made.subject, made.attribute, made.value, made.single_valued) == ("user", attribute, value, True)
     assert made.type is MemoryType.FORESIGHT
+
+
+def test_what_an_assistant_did_or_undertook_is_its_own():
+    policy = DEFAULT.model_copy(update={"extract": DEFAULT.extract.model_copy(update={"assistant_statements": True})})
+    said = "I've booked a table for 12 May. You live in Oslo! I'll remind you on Friday. I love helping people."
+    event = Event(uuid4(), "1", "u", "s", None, Role.ASSISTANT, None, said, SAID, {}, 0, SAID)
+    assert [made.text for made in extract([event], [], policy)[0]] == [
+        "The assistant has booked a table for 12 May 2025.",
+        "The assistant will remind the user on 9 May 2025.",
+    ]
+
+
+@pytest.mark.parametrize("said", ["the spare key is under the mat", "my alarm code is 4821", "our door code is 77A1"])
+def test_what_opens_a_house_is_never_kept(said):
+    assert read(said) == []

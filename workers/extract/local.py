@@ -27,6 +27,14 @@ EXTRACTOR = "local-2"  # name and version; a new version reads segments again
 ASKED_THING = re.compile(
     r"\b(?:what|which) (?:[a-z]+ of )?(?P<thing>[a-z]+) (?:do|is|have|are) (?:you|yours?|it)\b", re.IGNORECASE
 )
+# What an assistant says of itself that is worth keeping: what it did, undertook or recommended.
+PROMISED = re.compile(
+    r"^I(?:'ve| have| will|'ll)? (?:just |also |already |now )*(?:book(?:ed)?|reserved?|order(?:ed)?|schedul(?:e"
+    r"|ed)|set (?:up|a|an|the)"
+    r"|add(?:ed)?|sent|send|email(?:ed)?|creat(?:e|ed)|remind(?:ed)?|chang(?:e|ed)|mov(?:e|ed)|cancel(?:l?ed)?"
+    r"|recommend(?:ed)?|suggest(?:ed)?)\b"
+    r"(?!.*\b(?:if|let me|would|could)\b)"
+)
 REMEMBERED = 12  # statements of a person that later fragments may correct or be dated by
 
 
@@ -52,9 +60,7 @@ class _Reader:
             if event.role is Role.ASSISTANT:
                 self.question = _last_question(event.content)
             return [], reason
-        me = named(event.name) if event.name else USER
-        others = [name for name in speakers if name != event.name]
-        you: Person = named(others[0]) if event.name and len(others) == 1 else ASSISTANT
+        me, you = _persons(event, speakers)
         if self.playing == event.speaker:
             self.playing = None
             return [], "game"
@@ -82,7 +88,7 @@ class _Reader:
         history = self.history[event.speaker]
         before = self.before.get(event.speaker)
         for clause in parts:
-            outcome = state(clause, scene)
+            outcome = state(clause, scene) if scene.me is not ASSISTANT or PROMISED.match(clause.text) else "assistant"
             if isinstance(outcome, str):
                 reasons.append(outcome)
                 if outcome == "withdrawn" and made:
@@ -147,6 +153,15 @@ def extract(
         if reason is not None:
             skipped[event.id] = reason
     return candidates, skipped
+
+
+def _persons(event: Event, speakers: Sequence[str]) -> tuple[Person, Person]:
+    """Who speaks, and to whom."""
+    if not event.name and event.role is Role.ASSISTANT:
+        return ASSISTANT, USER
+    others = [name for name in speakers if name != event.name]
+    you = named(others[0]) if event.name and len(others) == 1 else ASSISTANT
+    return named(event.name) if event.name else USER, you
 
 
 def _retraction(before: Sequence[Candidate], event: Event) -> Candidate:

@@ -51,6 +51,12 @@ _WORD_ASKS = re.compile(
     re.IGNORECASE,
 )
 _NOUN_FIRST = re.compile(r"^[a-z]+ [a-z]+(?:'s| is| are| was) ")
+# Where a key lies is as good as the key.
+_HIDDEN_KEY = re.compile(
+    r"\bkeys?\b(?! (?:point|thing|part|idea|is to)).{0,24}"
+    r"\b(?:under|underneath|behind|beneath|inside|on top of|hidden)\b",
+    re.IGNORECASE,
+)
 _CLAIM = re.compile(
     r"^[Mm]y [\w-]+(?: [A-Z]\w+)? (?:says?|said|claims?|claimed|swears?|swore|reckons?|insists?|thinks|believes"
     r"|jokes?)\b"
@@ -157,7 +163,7 @@ def _not_worth(clause: Clause, text: str) -> str | None:  # noqa: PLR0911 - one 
         return "question"
     if clause.quoted and len(text.split()) < 12:
         return "quotation"
-    if contains_secret(text):
+    if contains_secret(text) or _HIDDEN_KEY.search(text):
         return "secret"
     if words.JOKE.search(text):
         return "joke"
