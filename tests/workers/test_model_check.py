@@ -11,7 +11,7 @@ from app.domain.policy import DEFAULT
 from tests.support.scripted_llm import statement
 from workers.extract import attributes
 from workers.extract.gate import skip_reason
-from workers.extract.model_check import Reading, candidate_of, is_readable, words_of
+from workers.extract.model_check import Reading, candidate_of, no_source, words_of
 from workers.extract.model_keys import VOCABULARY, attribute_key, subject_key, value_key
 from workers.extract.model_prompt import SCHEMA, Shown, instructions, messages
 
@@ -34,7 +34,7 @@ def read(raw, *events, memories=()):
         turns=dict(enumerate(events, 1)),
         new=frozenset(range(1, len(events) + 1)),
         shown=dict(enumerate(memories, 1)),
-        skipped={e.id: gated[e.id] for e in events if not is_readable(e, gated.get(e.id))},
+        skipped={e.id: reason for e in events if (reason := no_source(e, gated.get(e.id)))},
         words=words_of(events),
         policy=DEFAULT.extract,
     )
@@ -111,6 +111,8 @@ def test_only_what_people_say_is_a_source():
     tool, guess = turn("Ghent is sunny", Role.TOOL), turn("You surely live in Ghent", Role.ASSISTANT)
     assert read(statement("The user lives in Ghent.", [1]), tool) == "tool_output"
     assert read(statement("The user lives in Ghent.", [1]), guess) == "assistant"
+    assert no_source(guess, None) == "assistant"
+    assert no_source(turn("You surely live in Ghent", Role.ASSISTANT, name="Bob"), None) is None
     yes = turn("yes")
     assert read(statement("The user lives in Ghent.", [1, 2]), guess, yes).event_ids == (yes.id,)
     promise = turn("I'll warn you on Fridays", Role.ASSISTANT)

@@ -15,7 +15,7 @@ from app.domain.normalise import normalise
 from app.domain.policy import Policy
 from app.inference.llm import ModelFailedError, Question
 from workers.extract.gate import skip_reason
-from workers.extract.model_check import BROKEN, Reading, candidate_of, is_readable, words_of
+from workers.extract.model_check import BROKEN, Reading, candidate_of, no_source, words_of
 from workers.extract.model_parse import statements_in
 from workers.extract.model_prompt import PROMPT, SCHEMA, Shown, fence_of, instructions, messages
 
@@ -81,7 +81,7 @@ def extract_with(
         turns=turns,
         new=frozenset(range(len(context) + 1, len(turns) + 1)),
         shown=dict(enumerate(shown, 1)),
-        skipped={event.id: gated[event.id] for event in events if not is_readable(event, gated.get(event.id))},
+        skipped={e.id: reason for e in events if (reason := no_source(e, gated.get(e.id))) is not None},
         words=words_of([*context, *events], shown),
         policy=policy.extract,
     )

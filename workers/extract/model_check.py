@@ -81,7 +81,7 @@ def candidate_of(raw: Mapping[str, Any], reading: Reading) -> Candidate | str:
         return "no_source"
     sources = [event for event in cited if event.id not in reading.skipped]
     if not sources and _PROMISE.match(" ".join(given.split())):
-        sources = [event for event in cited if reading.skipped[event.id] == "assistant"]
+        sources = [event for event in cited if reading.skipped.get(event.id) == "assistant"]
     if not sources:
         return reading.skipped[cited[-1].id]
     said = max(sources, key=lambda event: (event.occurred_at, event.seq))
@@ -258,6 +258,10 @@ def _importance(candidate: Candidate) -> float:
     return round(0.5 + 0.2 * bool(candidate.attribute) + 0.1 * candidate.single_valued + 0.1 * lasting, 2)
 
 
-def is_readable(event: Event, reason: str | None) -> bool:
-    """Whether a turn that the gate gives this reason may still be the source of a model's statement."""
-    return reason is None or (reason == "too_short" and event.role is not Role.TOOL)
+def no_source(event: Event, reason: str | None) -> str | None:
+    """Why a turn cannot be the source of a statement, given the gate's reason. A short answer can; an assistant without
+    a name only speaks for itself, whatever the policy says about its statements.
+    """
+    if event.role is Role.ASSISTANT and not event.name:
+        return "assistant"
+    return None if reason == "too_short" and event.role is not Role.TOOL else reason
