@@ -99,7 +99,8 @@ def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Q
         wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
     turns = recall.turns(conn, scope, narrowing, [id_ for id_ in wanted if id_ not in prepared.pending.events])
     candidates = _candidates(prepared, question, hits, turns, memories)
-    weights = Weights(policy.recall, policy.retention.tau_days, policy.retention.enabled)
+    fading = policy.retention
+    weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
     wide = query.trace or query.returns is Returns.ALL_MATCHES
     ranked = rank(prepared.plan, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
     items = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)][: query.limit]
