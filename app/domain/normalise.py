@@ -7,7 +7,7 @@ import unicodedata
 # Kept besides letters and digits: what changes a number ("3.5", "-7.5", "185/65") or a name ("C++", "C#").
 _INSIDE_NUMBER = re.compile(r"(?<=\d)[.,:/-](?=\d)")
 _SIGN = re.compile(r"(?<![\w.])[-+](?=\d)")
-_AFTER_LETTER = re.compile(r"(?<=\w)[+#]+(?!\w)")
+_AFTER_LETTER = re.compile(r"(?<=[^\W_])[+#]+(?!\w)")
 _KEPT = {".": "\ue000", ",": "\ue001", ":": "\ue002", "/": "\ue003", "-": "\ue004", "+": "\ue005", "#": "\ue006"}
 _BACK = {mark: char for char, mark in _KEPT.items()}
 _APOSTROPHES = re.compile(r"['\u2019\u02bc]")
