@@ -14,7 +14,7 @@ from app.domain.memory import Candidate, MemoryStatus, MemoryType
 from app.domain.normalise import text_hash
 from app.domain.policy import DecidePolicy
 from app.domain.precision import is_vague, refines
-from app.domain.sameness import content, same_meaning
+from app.domain.sameness import alike_figures, content, same_meaning
 
 HISTORY = frozenset({MemoryStatus.SUPERSEDED, MemoryStatus.INVALIDATED, MemoryStatus.MERGED})
 SAME_WORDS = 0.4  # share of words in common from which a correction is about a statement without the same key (choice)
@@ -110,7 +110,9 @@ def _corrected(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID,
 
 
 def _like(candidate: Candidate, memories: Sequence[Neighbour]) -> list[Neighbour]:
-    """The memory of those events that shares most words with the correction; the only one there is needs none."""
+    """The memory of those events that shares most words with the correction, or the only one with a figure like its;
+    a memory that is alone needs neither.
+    """
     free = [k for k in memories if k.subject in {None, candidate.subject} or candidate.subject is None]
     if len(free) < 2:
         return list(free)
@@ -121,7 +123,10 @@ def _like(candidate: Candidate, memories: Sequence[Neighbour]) -> list[Neighbour
         return len(said & words) / max(1, len(said | words))
 
     best = max(free, key=lambda known: (shared(known), str(known.id)))
-    return [best] if shared(best) >= SAME_WORDS else []
+    if shared(best) >= SAME_WORDS:
+        return [best]
+    alike = [known for known in free if alike_figures(candidate.text, known.text)]
+    return alike if len(alike) == 1 else []
 
 
 def _of_matter(

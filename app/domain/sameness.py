@@ -45,6 +45,10 @@ _NUMBER_WORDS = {
 }
 _NAME = re.compile(r"\b[A-Z\u00c0-\u00de][\w'\u2019-]*")
 _DIGITS = re.compile(r"\d")
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_FIGURE = re.compile(rf"(?<![\w.:/-])\d[\d,]*(?:\.\d+)?(?![\d:/-]|(?:st|nd|rd|th)?\s(?:{_MONTHS})\b)(?<!,)")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+FIGURE_RATIO = 2.0  # a correction of a figure rarely doubles it (choice)
 
 
 def content(text: str) -> frozenset[str]:
@@ -60,6 +64,18 @@ def same_meaning(one: str, other: str) -> bool:
     if _numbers(words) != _numbers(others) or _turning(words) != _turning(others):
         return False
     return _stems(words) == _stems(others)
+
+
+def alike_figures(one: str, other: str) -> bool:
+    """Whether both hold a figure and the two may be readings of one thing: 4,200 and 4,500, not 4,200 and 64."""
+    mine, theirs = _figures(one), _figures(other)
+    return any(a != b and max(a, b) <= FIGURE_RATIO * min(a, b) for a in mine for b in theirs)
+
+
+def _figures(text: str) -> list[float]:
+    """The figures of a text that are no years and no parts of a date or a clock time."""
+    found = (match.group().replace(",", "") for match in _FIGURE.finditer(text))
+    return [value for digits in found if (value := float(digits)) and not _YEAR.fullmatch(digits)]
 
 
 def _names(text: str) -> list[str]:

@@ -65,6 +65,14 @@ def test_a_correction_of_an_event_without_a_key_finds_the_statement_it_is_about(
     assert decide(fixed, [meeting, trip], RULES).invalidates == (meeting.id,)
 
 
+def test_a_corrected_figure_finds_the_figure_it_corrects():
+    event = uuid4()
+    flats = known(said("The user's society has 64 flats.", event=event))
+    fee = known(said("The user's maintenance is Rs 4,200 per month.", event=event))
+    fixed = replace(said("It is 4,500 from 3 January 2024.", 1), correction=True, corrects=(event,))
+    assert decide(fixed, [flats, fee], RULES).invalidates == (fee.id,)
+
+
 def test_a_correction_that_fits_nothing_invalidates_nothing():
     event = uuid4()
     memories = [known(said(text, event=event)) for text in ("The user flies to Oslo.", "The user owns a boat.")]
