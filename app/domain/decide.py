@@ -102,6 +102,10 @@ def _corrected(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID,
     if named:
         of_events = [known for known in differing if known.event_ids & named]
         chosen = [known for known in keyed if known in of_events] or _like(candidate, of_events)
+    elif candidate.attribute is None:
+        here = [k for k in differing if k.session_id is not None and k.session_id == candidate.session_id]
+        alike = [known for known in here if alike_figures(candidate.text, known.text)]
+        chosen = alike if len(alike) == 1 else []
     elif candidate.single_valued:
         chosen = keyed
     else:

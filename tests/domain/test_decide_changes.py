@@ -73,6 +73,14 @@ def test_a_corrected_figure_finds_the_figure_it_corrects():
     assert decide(fixed, [flats, fee], RULES).invalidates == (fee.id,)
 
 
+def test_a_corrected_figure_without_its_event_is_looked_for_in_the_session():
+    fee = known(said("The user's maintenance is Rs 4,200 per month."), session_id="s1")
+    fixed = replace(said("It is 4,500 from January 2024.", 1), correction=True)
+    assert decide(fixed, [fee], RULES).invalidates == (fee.id,)
+    assert decide(fixed, [replace(fee, session_id="s2")], RULES).invalidates == ()
+    assert decide(fixed, [fee, replace(fee, id=uuid4())], RULES).invalidates == ()
+
+
 def test_a_correction_that_fits_nothing_invalidates_nothing():
     event = uuid4()
     memories = [known(said(text, event=event)) for text in ("The user flies to Oslo.", "The user owns a boat.")]
