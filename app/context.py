@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from app.clock import Clock, IdSource, new_id, utc_now
 from app.errors import MnemeError
 from app.index.protocol import IndexUnavailableError, MemoryIndex
+from app.inference.llm import ChatModel, chat_model
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.inference.select import load_encoder
 from app.queue import HintSender, create_hints
@@ -29,7 +30,9 @@ class StaleSchemaError(MnemeError):
 
 @dataclass(frozen=True, slots=True)
 class ProcessContext:
-    """Everything that outlives a request or a task. `index` is None in a worker of the embedded stack."""
+    """Everything that outlives a request or a task. `index` is None in a worker of the embedded stack, `llm` where no
+    model provider is set.
+    """
 
     settings: Settings
     db: Database
@@ -41,9 +44,12 @@ class ProcessContext:
     hints: HintSender
     logger: Logger
     metrics: Metrics
+    llm: ChatModel | None = None
 
     def close(self) -> None:
         """Release everything, what writes first."""
+        if self.llm is not None:
+            self.llm.close()
         self.hints.close()
         if self.index is not None:
             self.index.close()
@@ -119,6 +125,7 @@ def _context(settings: Settings, process: str, *, with_index: bool, any_model: b
         hints=_hints(settings, metrics),
         logger=logger,
         metrics=metrics,
+        llm=chat_model(settings, metrics),
     )
 
 

@@ -24,6 +24,7 @@ from app.http import (
     projects,
     recall,
     sessions,
+    user_lists,
     users,
 )
 from app.http.auth import KeyCache
@@ -39,6 +40,7 @@ ROUTERS = (
     events.api,
     memories.api,
     users.api,
+    user_lists.api,
     sessions.api,
     jobs.api,
     keys.api,

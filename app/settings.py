@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     llm_base_url: str | None = None
     llm_model: str | None = None
     llm_api_key: SecretStr | None = None
+    llm_timeout: Annotated[float, Field(gt=0, le=110)] = 30.0  # seconds for one segment, retries included
+    llm_max_concurrency: Annotated[int, Field(ge=1, le=64)] = 4  # calls of one process at once
+    llm_tokens_per_minute: Annotated[int, Field(ge=0)] = 0  # of one process, in and out; 0 = no limit
+    llm_daily_tokens: Annotated[int, Field(ge=0)] = 0  # the same for a UTC day
 
     # processes and limits
     database_pool: Annotated[int, Field(ge=1, le=200)] = 12

@@ -19,6 +19,7 @@ MODULES = {
     "doctor": "app.cli.doctor",
     "events": "app.cli.events",
     "recall": "app.cli.recall",
+    "explain": "app.cli.explain",
     "keys": "app.cli.keys",
     "projects": "app.cli.projects",
     "reindex": "app.cli.reindex",

@@ -10,7 +10,7 @@ from app.domain.memory import MemoryStatus, MemoryType
 
 
 class Decision(StrEnum):
-    """What happens with a candidate. `merge`, `invalidate` and `link` come from nearest neighbours or from a model."""
+    """What happens with a candidate."""
 
     ADD = "add"
     IGNORE = "ignore"
@@ -24,7 +24,8 @@ class Decision(StrEnum):
 class Neighbour:
     """A memory that a candidate may be about, as far as a decision needs it.
 
-    `last_said_at` is the latest moment at which any of its sources said it, in conversation time.
+    `last_said_at` is the latest moment at which any of its sources said it, in conversation time. `cosine` is that of
+    its text and the candidate's, where it is among the nearest.
     """
 
     id: UUID
@@ -44,6 +45,14 @@ class Neighbour:
     last_said_at: datetime
     event_ids: frozenset[UUID] = frozenset()
     cosine: float | None = None
+    session_id: str | None = None
+    valid_from: CalendarDate | None = None
+    valid_to: CalendarDate | None = None
+
+    @property
+    def closes(self) -> bool:
+        """Whether it says that a state is over ("the user sold the car"); consolidation stores such a statement so."""
+        return self.negated and self.type is MemoryType.EPISODE and self.attribute is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,12 @@ class Change:
     """What to do. Every target is one of the neighbours that were shown to `decide`.
 
     - `strengthens`: the memory that already says it; it gains the candidate's sources (ignore, merge).
-    - `ends`: memories whose time as the current belief is over (supersede, invalidate); they stay, with `live_until`.
+    - `ends`: memories whose time as the current belief is over: superseded; they stay, with `live_until`.
+    - `invalidates`: memories that were corrected, taken back or closed; they stay too, and were believed until now.
     - `inherits`: those of `ends` that say the same in fewer words; their sources become the candidate's too.
     - `live_until` and `superseded_by` on the candidate's own memory: it arrived late and is history from the start.
-    - `text`: the merged wording, for merge only.
+    - `text`: the wording that `strengthens` gets: the one said last of two that say the same.
+    - `keeps`: with invalidate, the candidate becomes a memory of its own.
     """
 
     decision: Decision
@@ -72,13 +83,17 @@ class Change:
     strengthens: UUID | None = None
     ends: tuple[UUID, ...] = ()
     inherits: tuple[UUID, ...] = ()
+    invalidates: tuple[UUID, ...] = ()
     valid_to: CalendarDate | None = None  # of what ends; with `live_until`, of the candidate itself
     live_until: datetime | None = None
     superseded_by: UUID | None = None
     text: str | None = None
     links: tuple[NewLink, ...] = ()
+    keeps: bool = False
 
     @property
     def adds(self) -> bool:
         """Whether the candidate becomes a memory of its own."""
-        return self.strengthens is None and self.decision in {Decision.ADD, Decision.SUPERSEDE, Decision.LINK}
+        if self.strengthens is not None:
+            return False
+        return self.keeps or self.decision in {Decision.ADD, Decision.SUPERSEDE, Decision.LINK}

@@ -33,7 +33,13 @@ class MemoryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What an extractor proposes to remember. `subject`, `attribute`, `value` are normalised lower case or None."""
+    """What an extractor proposes to remember. `subject`, `attribute`, `value` are normalised lower case or None.
+
+    `correction`: it corrects an earlier statement of the same subject and attribute, or of the events in `corrects`.
+    `ends`: the state (subject, attribute, value, or any value) is over. `retracts`: events whose statements are taken
+    back; such a candidate adds nothing itself. `targets`: memories that a model named as what this statement replaces,
+    corrects or ends; they say the same matter even where their key is another one.
+    """
 
     text: str
     type: MemoryType
@@ -52,6 +58,11 @@ class Candidate:
     entities: tuple[str, ...] = ()
     session_id: str | None = None
     agent_id: str | None = None
+    correction: bool = False
+    corrects: tuple[UUID, ...] = ()
+    ends: bool = False
+    retracts: tuple[UUID, ...] = ()
+    targets: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,18 +22,24 @@ class KnownMemory:
     valid_to: CalendarDate | None = None
     superseded_by: UUID | None = None
 
-    def changed(self, change: str, reason: str) -> "ChangedMemory":
-        """The new version to write."""
-        return ChangedMemory(self, change, reason)
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A text with its vector by `model`."""
+
+    text: str
+    dense: npt.NDArray[np.float32]
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedMemory:
-    """A new version of a stored memory."""
+    """A new version of a stored memory; with another `wording` its vectors change too."""
 
     known: KnownMemory
     change: str
     reason: str
+    wording: Wording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,14 @@ class NewMemory:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was done about a candidate."""
+    """What was done about a candidate: `memory_id` is the memory that says it now, if any."""
 
     candidate_id: UUID
     decision: str
     reason: str
     memory_id: UUID | None
+    ended: tuple[UUID, ...] = ()
+    invalidated: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

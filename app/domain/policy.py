@@ -78,13 +78,11 @@ class TauDays(Section):
 
 
 class RetentionPolicy(Section):
-    """R = exp(-dt / (tau * S)): ranks and archives, never hides or deletes."""
+    """R = exp(-dt / (tau * S)): ranks, never hides or deletes. `use_gain` is what one use adds to S."""
 
     enabled: bool
     tau_days: TauDays
     use_gain: Annotated[float, Field(ge=0.0, le=100.0)]
-    archive_below: Share
-    archive_importance: Share
 
 
 class ScenePolicy(Section):
@@ -118,7 +116,6 @@ class RecallPolicy(Section):
     pending_ranked: Annotated[int, Field(ge=0, le=10_000)]
     tail_events: Annotated[int, Field(ge=0, le=50)]
     neighbour_share: Share
-    duplicate_cosine: Share
     memories_first: bool
 
 
@@ -184,8 +181,6 @@ _BASE: dict[str, Any] = {
             "secret": 0.0,
         },
         "use_gain": 1.0,
-        "archive_below": 0.05,
-        "archive_importance": 0.3,
     },
     "scenes": {"enabled": True, "cosine": 0.65, "gap_days": 7.0, "heat": 5.0},
     "blocks": {"profile_lines": 25, "session_summary": True},
@@ -202,7 +197,6 @@ _BASE: dict[str, Any] = {
         "pending_ranked": 1_000,
         "tail_events": 6,
         "neighbour_share": 0.3,
-        "duplicate_cosine": 0.95,
         "memories_first": False,
     },
     "secrets": {"vault": False},
@@ -232,6 +226,15 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
+def _known(base: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What of `stored` is a setting still."""
+    return {
+        key: _known(base[key], value) if isinstance(base[key], Mapping) and isinstance(value, Mapping) else value
+        for key, value in stored.items()
+        if key in base
+    }
+
+
 PRESETS: Mapping[Preset, Policy] = {
     preset: Policy.model_validate(_merge(_BASE, changes)) for preset, changes in _CHANGES.items()
 }
@@ -259,5 +262,5 @@ def parse_policy(body: Mapping[str, Any], *, pointer: str = "") -> Policy:
 
 
 def load_policy(body: Mapping[str, Any]) -> Policy:
-    """A stored policy. Settings that did not exist when it was written take their default."""
-    return parse_policy(_merge(_BASE, body))
+    """A stored policy. Settings that did not exist when it was written take their default, those that are gone go."""
+    return parse_policy(_merge(_BASE, _known(_BASE, body)))

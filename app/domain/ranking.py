@@ -39,6 +39,7 @@ class Weights:
     recall: RecallPolicy
     tau_days: TauDays
     retention: bool = True
+    use_gain: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,9 @@ def _table(rows: Sequence[Row], plan: QueryPlan, found: Candidates, weights: Wei
     columns["speaker"] = signals.speakers(rows, plan)
     columns["entity"] = signals.names(rows, plan)
     columns["time"] = signals.times(rows, plan)
-    columns["retention"] = signals.retention(rows, weights.tau_days, now) if weights.retention else np.ones(len(rows))
+    columns["retention"] = np.ones(len(rows))
+    if weights.retention:
+        columns["retention"] = signals.retention(rows, weights.tau_days, now, weights.use_gain)
     columns["recency"] = signals.recency(rows, now)
     total = (
         base

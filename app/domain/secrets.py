@@ -20,7 +20,8 @@ _SHAPES = re.compile(
 _WORDS = (
     r"pass(?:word|phrase|code|wd)|pwd|pw|(?:secret|private|api|access|signing|encryption|licen[cs]e)[ _-]?key"
     r"|api[ _-]?token|(?:auth|access|bearer|refresh|bot|session)[ _-]?token|token|client[ _-]?secret|secret"
-    r"|pin(?: code)?|cvv|cvc|recovery code|seed phrase|otp"
+    r"|(?:door|gate|alarm|safe|garage|entry|locker|lockbox)[ -]code|pin(?: code)?|cvv|cvc|recovery code"
+    r"|seed phrase|otp"
 )
 # "my wifi password is hunter2", "api_key = abc123", "token: ...": the word, a verb or sign, then one value.
 _NAMED = re.compile(
@@ -34,16 +35,23 @@ _PIN = re.compile(r"\b(?:pin|cvv|cvc|otp|passcode)(?:\s+(?:code|number))?\s+(?P<
 _CARD = re.compile(r"(?<![\d.+-])\d(?:[ -]?\d){12,18}(?![\d.])")
 # After "password is ..." these are talk about a password, not one.
 _TALK = re.compile(
-    r"[\"'`]?(?:a|an|the|my|our|your|not|no|too|very|so|in|on|at|for|from|wrong|weak|strong|right|correct|incorrect|long|short"
-    r"|expired|expiring|gone|lost|stolen|missing|required|needed|invalid|valid|reset|changed|saved|stored|secret|safe|old|new"
-    r"|empty|blank|null|none|true|false|being|always|never|only|it|that|this|what|something|asking|hard|easy|stuck|due|to"
-    r"|working|broken|out|hidden|masked|encrypted|hashed|rotated|fine|ok|okay|annoying|ridiculous|down|up|\.\.\.|\*+)\b[.!?\"'`]*\Z",
+    r"[\"'`]?(?:a|an|the|my|our|your|not|no|too|very|so|in|on|at|for|from|wrong|weak|strong|right|correct"
+    r"|incorrect|long|short"
+    r"|expired|expiring|gone|lost|stolen|missing|required|needed|invalid|valid|reset|changed|saved|stored|secret"
+    r"|safe|old|new"
+    r"|empty|blank|null|none|true|false|being|always|never|only|it|that|this|what|something|asking|hard|easy"
+    r"|stuck|due|to"
+    r"|working|broken|out|hidden|masked|encrypted|hashed|rotated|fine|ok|okay|annoying|ridiculous|down|up|\.\.\."
+    r"|\*+)\b[.!?\"'`]*\Z",
     re.IGNORECASE,
 )
-_NEED_PROOF = re.compile(r"\A(?:token|secret|pin|otp)\Z", re.IGNORECASE)
+_NEED_PROOF = re.compile(
+    r"\A(?:token|secret|pin|otp|(?:door|gate|alarm|safe|garage|entry|locker|lockbox)(?:-code)?)\Z",
+    re.IGNORECASE,
+)
 _MIXED = re.compile(r"(?=.*\d)|[^\w\s]|[a-z][A-Z]")
 _TRIGGER = re.compile(
-    r"pass|pwd|\bpw\b|key|token|secret|\bpin\b|cv[vc]|recovery|seed|\botp\b|bearer|://|eyJ|-----BEGIN|\d{4}"
+    r"pass|pwd|code|\bpw\b|key|token|secret|\bpin\b|cv[vc]|recovery|seed|\botp\b|bearer|://|eyJ|-----BEGIN|\d{4}"
     r"|sk[-_]|pk[-_]|rk[-_]|gh[pousr]_|xox|AKIA|ASIA|AIza|hf_|npm_|pypi-|glpat|mneme_",
     re.IGNORECASE,
 )

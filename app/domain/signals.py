@@ -127,8 +127,10 @@ def times(rows: Sequence[Row], plan: QueryPlan) -> Vector:
     return np.array([float(of(row)) for row in rows])
 
 
-def retention(rows: Sequence[Row], tau_days: TauDays, now: datetime) -> Vector:
-    """R = exp(-dt / (tau * S)) since a memory was recorded or last used; a raw turn does not fade."""
+def retention(rows: Sequence[Row], tau_days: TauDays, now: datetime, use_gain: float = 1.0) -> Vector:
+    """R = exp(-dt / (tau * S)) since a memory was recorded or last used; a raw turn does not fade. Each use adds
+    `use_gain` to S.
+    """
 
     def of(memory: Memory | None) -> float:
         tau = tau_days.of(memory.type) if memory is not None and not memory.frozen else 0.0
@@ -136,7 +138,7 @@ def retention(rows: Sequence[Row], tau_days: TauDays, now: datetime) -> Vector:
             return 1.0
         since = max(memory.created_at, memory.last_used_at or memory.created_at)
         age = max(0.0, (now - since).total_seconds() / 86_400)
-        return math.exp(-age / (tau * (max(memory.stability, 0.01) + memory.use_count)))
+        return math.exp(-age / (tau * (max(memory.stability, 0.01) + use_gain * memory.use_count)))
 
     return np.array([of(row.memory) for row in rows])
 

@@ -69,7 +69,10 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("ago", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+ago(?P<sharp>\s+today)?"),
         ("vague_ago", r"(?:an?\s+)?(?:\w+(?:\s+and a half)?)\s+(?P<unit>day|week|month|year)s?\s+ago"),
         ("from_now", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+from\s+(?P<base>now|today|tomorrow|tmrw)"),
-        ("in_n", rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?"),
+        (
+            "in_n",
+            rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?(?!\s+(?:before|after|earlier|later)\b)",
+        ),
         ("yesterday", rf"(?:yesterday|yday){_PART}"),
         ("tomorrow", rf"(?:tomorrow|tmrw|tmr|tomoz|2moro){_PART}"),
         ("tonight", r"(?:tonight|tonite)"),
@@ -81,6 +84,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("season_year", rf"{_THE}{_SEASON}\s+(?:of\s+)?{_YEAR}"),
         ("month", rf"{_WHICH}\s+{_MONTH}"),
         ("unit", rf"{_EDGE}(?P<which>last|next|this|coming|past)\s+(?P<unit>week|month|year)"),
+        ("holiday", r"(?P<holiday>christmas(?: day| eve)?|xmas|new year's(?: day| eve)?|halloween)"),
         ("nth_weekday", rf"{_DAY_NAME},?\s+{_THE}{_DAY}{_ST}"),
     )
 )
@@ -103,7 +107,7 @@ _PREPOSED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 _TRIGGER = re.compile(
     r"\d|day\b|\bmon\b|\btue|\bwed\b|\bthu|\bfri\b|\bsat\b|\bsun\b|\blast\b|\bnext\b|\bthis\b|\bcoming\b"
-    r"|\bpast\b|\bago\b|from now"
+    r"|\bpast\b|\bago\b|from now|christmas|xmas|new year|halloween"
     r"|tomorrow|tmr|tomoz|2moro|tonight|tonite|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|\bin\s|\bwithin\s",
     re.IGNORECASE,
 )

@@ -13,6 +13,7 @@ MONTHS = (
 )  # fmt: skip
 _MONTH_NUMBER = {name[:3].lower(): number for number, name in enumerate(MONTHS, 1)}
 _WEEKDAY_NUMBER = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
+_HOLIDAYS = {"christmas": (12, 25), "xmas": (12, 25), "new year": (1, 1), "halloween": (10, 31)}
 _SEASON_START = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # northern hemisphere
 _NUMBERS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -51,6 +52,21 @@ class Reading:
         return value
 
     # Fixed days ------------------------------------------------------------------------------------------------------
+    def _holiday(self, m: re.Match[str]) -> Meaning | None:
+        if not (m["prep"] or "").lower().strip():
+            return None  # "Christmas cake"
+        name = m["holiday"].lower()
+        month, day = next(value for key, value in _HOLIDAYS.items() if name.startswith(key))
+        if name.endswith("eve"):
+            month, day = 12, 24 if month == 12 else 31
+        meaning = a_day(self._place(month, day, None, tense=self.tense or Tense.FUTURE))
+        return Meaning(
+            meaning.first,
+            meaning.last,
+            meaning.precision,
+            f"{meaning.label} ({'Christmas' if name == 'xmas' else m['holiday'].capitalize()})",
+        )
+
     def _iso(self, m: re.Match[str]) -> Meaning:
         parts = [int(p) for p in m["iso"].split("-")]
         return a_day(date(*parts)) if len(parts) == 3 else a_month(parts[0], parts[1])
@@ -214,7 +230,10 @@ class Reading:
         return a_month(year, number)
 
     # Placing ---------------------------------------------------------------------------------------------------------
-    def _place(self, month: int, day: int, year: str | None, *, whole_month: bool = False) -> date:
+    def _place(
+        self, month: int, day: int, year: str | None, *, whole_month: bool = False, tense: Tense | None = None
+    ) -> date:
+        tense = tense or self.tense
         if year:
             return date(int(year), month, day)
         found: list[date] = []
@@ -226,10 +245,10 @@ class Reading:
         if not found:
             raise ValueError("no such day in these years")
         slack = 31 if whole_month else 1  # the running month and today itself fit both tenses
-        if self.tense is Tense.FUTURE:
+        if tense is Tense.FUTURE:
             ahead = [d for d in found if (d - self.today).days > -slack]
             return min(ahead or found)
-        if self.tense is Tense.PAST:
+        if tense is Tense.PAST:
             back = [d for d in found if d <= self.today]
             return max(back or found)
         return min(found, key=lambda d: abs((d - self.today).days))

@@ -14,6 +14,7 @@ class WorkKind(StrEnum):
     EXTRACT = "extract"  # a session
     INDEX = "index"  # a user
     REINDEX = "reindex"  # a job
+    TIDY = "tidy"  # a user
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`/v1/memories`: list, write directly, read, patch with If-Match, delete, history."""
+"""`/v1/memories`: list, write directly, read, patch with If-Match, delete, history, links."""
 
 import re
 from datetime import datetime
@@ -15,13 +15,14 @@ from app.errors import FieldError, InvalidInputError, PreconditionRequiredError
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
 from app.http.idempotency import Reply
 from app.http.masking import masker
-from app.http.memory_answers import memory_answer, tagged, version_answer
+from app.http.memory_answers import link_answer, memory_answer, tagged, version_answer
 from app.http.paging import Cursor, Limit, Page
 from app.http.schemas.fields import AppId, Instant
 from app.http.schemas.memory import (
     MemoryAnswer,
     MemoryCreate,
     MemoryHistory,
+    MemoryLinks,
     MemoryPage,
     MemoryPatch,
     StatusFilter,
@@ -214,6 +215,31 @@ def history(edge: ReadEdge, memory_id: UUID, limit: Limit = None, cursor: Cursor
         hide = masker(conn, scope)
     kept, next_cursor = page.cut(found, lambda version: (version.version,))
     return answer(MemoryHistory(items=[version_answer(version, hide) for version in kept], next_cursor=next_cursor))
+
+
+@api.api_route(
+    "/v1/memories/{memory_id}/links",
+    response_model=MemoryLinks,
+    **operation("memories_links", KeyScope.MEMORIES_READ, "GET", 404),
+)
+def links(edge: ReadEdge, memory_id: UUID, limit: Limit = None, cursor: Cursor = None) -> Response:
+    """The memories that this one is linked with, in both directions."""
+    scope = edge.caller.reach()
+    page = Page(edge.caller, "links", {"memory": memory_id}, limit, cursor)
+    after = page.after(datetime, UUID)
+    with edge.read(scope) as conn:
+        edge.caller.see(memories.get(conn, scope, memory_id).session_id, "memory")
+        found = memories.links(
+            conn,
+            scope,
+            memory_id,
+            session_id=edge.caller.session_id,
+            after=(after[0], after[1]) if after else None,
+            limit=page.limit + 1,
+        )
+        hide = masker(conn, scope)
+    kept, next_cursor = page.cut(found, lambda link: (link.created_at, link.id))
+    return answer(MemoryLinks(items=[link_answer(link, hide) for link in kept], next_cursor=next_cursor))
 
 
 def matching(header: str) -> tuple[int, ...] | None:

@@ -1,16 +1,32 @@
 """Memories and their versions as answers show them: secrets masked, calendar dates as text with their precision."""
 
-from app.domain.memory import Memory, MemoryStatus, MemoryType
+from collections.abc import Iterable
+
+from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
 from app.http.idempotency import Reply
 from app.http.masking import Mask, mask_values
-from app.http.schemas.memory import MemoryAnswer, MemoryVersionAnswer
+from app.http.schemas.memory import LinkDirection, LinkType, MemoryAnswer, MemoryLink, MemoryVersionAnswer
 from app.http.schemas.recall import SourceAnswer
+from app.storage.links import Link
 from app.storage.memories import MemoryVersion
 
 
 def tagged(memory: Memory, hide: Mask, *, status: int = 200) -> Reply:
     """A memory with its version as ETag."""
     return Reply(memory_answer(memory, hide), status, {"ETag": f'"{memory.version}"'})
+
+
+def source_answers(sources: Iterable[Source]) -> list[SourceAnswer]:
+    """The events that a statement rests on, as they are shown."""
+    return [
+        SourceAnswer(
+            event_id=source.event_id,
+            client_id=source.client_id,
+            session_id=source.session_id,
+            occurred_at=source.occurred_at,
+        )
+        for source in sources
+    ]
 
 
 def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
@@ -54,15 +70,22 @@ def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
         metadata=mask_values(memory.metadata, hide),
         created_at=memory.created_at,
         updated_at=memory.updated_at,
-        sources=[
-            SourceAnswer(
-                event_id=source.event_id,
-                client_id=source.client_id,
-                session_id=source.session_id,
-                occurred_at=source.occurred_at,
-            )
-            for source in memory.sources
-        ],
+        sources=source_answers(memory.sources),
+    )
+
+
+def link_answer(link: Link, hide: Mask) -> MemoryLink:
+    """A link as it is shown from one of its ends."""
+    return MemoryLink(
+        id=link.id,
+        type=LinkType(link.type),
+        direction=LinkDirection.OUT if link.outgoing else LinkDirection.IN,
+        weight=link.weight,
+        reason=link.reason,
+        memory_id=link.other_id,
+        text=hide(link.other_text),
+        status=MemoryStatus(link.other_status),
+        created_at=link.created_at,
     )
 
 

@@ -1,8 +1,10 @@
 """`POST /v1/recall`: a question in, ranked items and packed context out. The edge of the steps in `services/recall`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
 
 from fastapi import BackgroundTasks
 from starlette.responses import Response
@@ -23,7 +25,7 @@ from app.http.schemas.recall import (
     SourceAnswer,
 )
 from app.index.protocol import IndexUnavailableError
-from app.services import recall, recall_search
+from app.services import recall, recall_search, served
 from app.services.recall import MOST_ITEMS, Gathered, Prepared
 from app.services.recall_answer import AnswerItem, RecallResult, compose
 from app.services.recall_search import Hits, Question
@@ -47,8 +49,9 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     query = query_of(edge, body)
     result = run(edge, query)
     response = answer(answer_of(result))
-    if body.record_usage is not False and result.memory_ids:
-        background.add_task(note_usage, edge, query, result)
+    if result.items or result.context.text:
+        used = result.memory_ids if body.record_usage is not False else []
+        background.add_task(note_served, edge, query, result, used, edge.context.clock())
         response.background = background
     return response
 
@@ -155,10 +158,12 @@ def timed(edge: Edge, seconds: dict[str, float], step: str) -> Iterator[None]:
     edge.context.metrics.recall_seconds.labels(step).observe(spent)
 
 
-def note_usage(edge: Edge, query: RecallQuery, result: RecallResult) -> None:
-    """After the answer: what was served was used, all in one statement."""
+def note_served(edge: Edge, query: RecallQuery, result: RecallResult, used: Sequence[UUID], at: datetime) -> None:
+    """After the answer: what was served is recognised when it comes back, and the memories in `used` were used."""
+    hashes = served.hashes_of(result, query.format)
     with edge.context.db.transaction(query.scope) as conn:
-        recall.record_usage(conn, query.scope, result.memory_ids, edge.context.clock())
+        recall.record_usage(conn, query.scope, used, at)
+        served.note(conn, query.scope, hashes, at)
 
 
 def answer_of(result: RecallResult) -> RecallAnswer:

@@ -1,23 +1,25 @@
-"""Maintenance on schedules: old idempotency keys, left-over collections, drift between PostgreSQL and the index.
+"""Maintenance on schedules: old idempotency keys and hashes, left-over collections, drift of PostgreSQL and index.
 
 Run by workers, and by the embedded gateway for what needs the index. Every piece may be run at any time, and twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from uuid import UUID
 
 from app.context import ProcessContext
-from app.domain.scope import UserScope
+from app.domain.scope import ProjectScope, UserScope
+from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
 from app.ledger.runner import Runner
 from app.services.collections import ensure_live, read_targets
-from app.storage import collections, idempotency, points, schedules, scopes, unindex, work
+from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
 from app.storage.collections import CollectionState
 
 SCHEDULES = {  # seconds
     "expire_idempotency_keys": 3_600,
+    "forget_served": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
     "optimize_index": 86_400,
@@ -45,16 +47,27 @@ def run_due(context: ProcessContext, runner: Runner, *, overdue: float = 0.0) ->
 
 def expire_idempotency_keys(context: ProcessContext) -> None:
     """Forget stored answers that are older than a day, project by project."""
+    for scope in _projects(context):
+        with context.db.transaction(scope) as conn:
+            idempotency.purge(conn, scope, context.clock() - KEPT)
+
+
+def forget_served(context: ProcessContext) -> None:
+    """Forget what was served too long ago to be recognised, project by project."""
+    for scope in _projects(context):
+        with context.db.transaction(scope) as conn:
+            served.purge(conn, scope, context.clock() - REMEMBERED)
+
+
+def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
     after = UUID(int=0)
     while True:
         with context.db.transaction(None) as conn:
             page = scopes.projects(conn, after, PAGE)
-        for scope in page:
-            with context.db.transaction(scope) as conn:
-                idempotency.purge(conn, scope, context.clock() - KEPT)
-            after = scope.project_id
+        yield from page
         if len(page) < PAGE:
             return
+        after = page[-1].project_id
 
 
 def drop_collections(context: ProcessContext) -> None:
@@ -118,6 +131,7 @@ def optimize_index(context: ProcessContext) -> None:
 
 RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
+    "forget_served": forget_served,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

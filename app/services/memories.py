@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,9 @@ from app.errors import (
 from app.inference.protocol import Encoder
 from app.services import policy
 from app.storage import changes, events, memories, memory_edits, vectors, work
+from app.storage import links as link_store
 from app.storage.db import Connection
+from app.storage.links import Link
 from app.storage.memories import MemoryQuery, MemoryVersion
 from app.storage.memory_edits import MemoryDraft, Place
 from app.storage.vectors import StoredVector
@@ -99,6 +102,20 @@ def history(conn: Connection, scope: Scope, memory_id: UUID, *, after: int, limi
     return memories.history(conn, scope, memory_id, after=after, limit=limit)
 
 
+def links(  # noqa: PLR0913 - whose, as far as the caller sees, one page
+    conn: Connection,
+    scope: Scope,
+    memory_id: UUID,
+    *,
+    session_id: str | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Link]:
+    """The links of one memory, to memories of one session if that is given; raises NotFoundError."""
+    get(conn, scope, memory_id)
+    return link_store.of_memory(conn, scope, memory_id, session_id=session_id, after=after, limit=limit)
+
+
 def create(  # noqa: PLR0913 - what, with its vectors, by whom
     conn: Connection, scope: UserScope, memory_id: UUID, new: NewMemory, encoded: Encoded, *, actor: str
 ) -> tuple[Memory, bool]:
@@ -119,6 +136,7 @@ def create(  # noqa: PLR0913 - what, with its vectors, by whom
     memory_edits.add(conn, scope, memory_id, new.draft, new.place, new.source_ids, actor=actor)
     _store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, INDEX)
+    work.enqueue_tidy(conn, scope)
     return get(conn, scope, memory_id), True
 
 
@@ -155,6 +173,7 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
     if encoded is not None:
         _store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, INDEX)
+    work.enqueue_tidy(conn, scope)
     return get(conn, scope, memory_id)
 
 
@@ -174,6 +193,7 @@ def delete(
         )
     memory_edits.erase(conn, scope, [memory_id], actor=actor)
     work.enqueue(conn, scope, INDEX)
+    work.enqueue_tidy(conn, scope)
     return scope
 
 

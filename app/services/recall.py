@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from app.domain.blocks import ShownBlock
 from app.domain.event import Event
 from app.domain.keytext import plain_text
 from app.domain.lexical import query_vector
@@ -22,9 +23,9 @@ from app.domain.sufficiency import BEST, Support, is_sufficient
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services.recall_pending import PendingTurns, document
 from app.services.recall_search import Hits, Question
-from app.storage import recall, recall_memories
+from app.storage import blocks, recall, recall_memories
 from app.storage.db import Connection
-from app.storage.recall import AboutUser, BlockRow
+from app.storage.recall import AboutUser
 from app.storage.recall_memories import FoundMemory
 
 # Limits on work, not on quality.
@@ -59,7 +60,7 @@ class Gathered:
     memories: Mapping[UUID, FoundMemory]
     neighbours: Mapping[UUID, Sequence[Event]]
     tail: Sequence[Event]
-    blocks: Sequence[BlockRow]
+    blocks: Sequence[ShownBlock]
     history: Sequence[Event] | None
     sufficient: bool
 
@@ -98,7 +99,8 @@ def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Q
         wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
     turns = recall.turns(conn, scope, narrowing, [id_ for id_ in wanted if id_ not in prepared.pending.events])
     candidates = _candidates(prepared, question, hits, turns, memories)
-    weights = Weights(policy.recall, policy.retention.tau_days, policy.retention.enabled)
+    fading = policy.retention
+    weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
     wide = query.trace or query.returns is Returns.ALL_MATCHES
     ranked = rank(prepared.plan, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
     items = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)][: query.limit]
@@ -179,12 +181,12 @@ def _support(items: Sequence[Item], candidates: Candidates, question: Question) 
     return supports
 
 
-def _blocks(conn: Connection, query: RecallQuery) -> list[BlockRow]:
+def _blocks(conn: Connection, query: RecallQuery) -> list[ShownBlock]:
     """Profile and summary are of the present and of all sessions: another view leaves them out."""
     narrowing = query.narrowing
     if narrowing.as_of is not None or narrowing.known_at is not None or narrowing.session_id is not None:
         return []
-    return recall.blocks(conn, query.scope, query.session_id)
+    return blocks.in_context(conn, query.scope, query.session_id)
 
 
 def _history(conn: Connection, query: RecallQuery, prepared: Prepared) -> list[Event] | None:

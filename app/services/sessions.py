@@ -6,7 +6,7 @@ from datetime import datetime
 from app.domain.event import Event
 from app.domain.scope import UserScope
 from app.errors import NotFoundError
-from app.storage import changes, events, memory_edits, session_removal, sessions, work
+from app.storage import blocks, changes, events, memory_edits, session_removal, sessions, work
 from app.storage.db import Connection
 from app.storage.sessions import Session
 
@@ -33,7 +33,7 @@ def get(conn: Connection, scope: UserScope, session_id: str) -> tuple[Session, s
     found = sessions.get(conn, scope, session_id)
     if found is None:
         raise NotFoundError("There is no such session.")
-    summary = session_removal.summary(conn, scope, session_id)
+    summary = blocks.summary(conn, scope, session_id)
     return found, summary, events.tail(conn, scope, session_id, limit=LAST_TURNS)
 
 
@@ -52,4 +52,5 @@ def delete(conn: Connection, scope: UserScope, session_id: str, *, actor: str) -
     count = session_removal.remove(conn, scope, session_id)
     work.enqueue(conn, scope, CONSOLIDATE)
     work.enqueue(conn, scope, INDEX)
+    work.enqueue_tidy(conn, scope)
     return Removed(count, len(orphans))

@@ -1,8 +1,10 @@
 """Users, as far as a project knows them."""
 
+from uuid import UUID
+
 from app.domain.scope import UserScope
 from app.errors import NotFoundError
-from app.storage import users
+from app.storage import user_lists, users
 from app.storage.db import Connection
 from app.storage.users import UserOverview
 
@@ -13,3 +15,19 @@ def overview(conn: Connection, scope: UserScope) -> UserOverview:
     if found is None:
         raise NotFoundError("There is no such user.")
     return found
+
+
+def entities(
+    conn: Connection, scope: UserScope, *, after: tuple[str, UUID] | None, limit: int
+) -> list[user_lists.NamedEntity]:
+    """What the user's active memories name; raises NotFoundError for a user that was never heard of."""
+    overview(conn, scope)
+    return user_lists.entities(conn, scope, after=after, limit=limit)
+
+
+def timeline(
+    conn: Connection, scope: UserScope, *, after: tuple[str, UUID] | None, limit: int
+) -> list[user_lists.Moment]:
+    """Active memories in order of the time that they speak of; raises NotFoundError for an unknown user."""
+    overview(conn, scope)
+    return user_lists.timeline(conn, scope, after=after, limit=limit)

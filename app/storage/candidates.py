@@ -30,7 +30,9 @@ class StoredCandidate:
 
 
 def insert(conn: Connection, scope: UserScope, session_id: str, rows: Sequence[StoredCandidate]) -> None:
-    """Store candidates; those of a segment that was read before stay as they are."""
+    """Store candidates; those of a segment that was read before stay as they are. One that takes statements back is
+    found by their events too.
+    """
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO candidates (id, project_id, user_id, session_id, segment_id, ordinal, event_ids, occurred_at,"
@@ -44,7 +46,7 @@ def insert(conn: Connection, scope: UserScope, session_id: str, rows: Sequence[S
                     session_id,
                     row.segment_id,
                     row.ordinal,
-                    list(row.candidate.event_ids),
+                    list(dict.fromkeys((*row.candidate.event_ids, *row.candidate.retracts))),
                     row.candidate.occurred_at,
                     Jsonb(to_body(row.candidate)),
                     row.model,
@@ -97,11 +99,16 @@ def to_body(candidate: Candidate) -> dict[str, Any]:
         "entities": list(candidate.entities),
         "session_id": candidate.session_id,
         "agent_id": candidate.agent_id,
+        "correction": candidate.correction,
+        "corrects": [str(i) for i in candidate.corrects],
+        "ends": candidate.ends,
+        "retracts": [str(i) for i in candidate.retracts],
+        "targets": [str(i) for i in candidate.targets],
     }
 
 
 def from_body(body: dict[str, Any]) -> Candidate:
-    """The inverse of `to_body`."""
+    """The inverse of `to_body`; a body stored before its newest fields were added reads as without them."""
     return Candidate(
         text=body["text"],
         type=MemoryType(body["type"]),
@@ -120,6 +127,11 @@ def from_body(body: dict[str, Any]) -> Candidate:
         entities=tuple(body["entities"]),
         session_id=body["session_id"],
         agent_id=body["agent_id"],
+        correction=body.get("correction", False),
+        corrects=tuple(UUID(i) for i in body.get("corrects", ())),
+        ends=body.get("ends", False),
+        retracts=tuple(UUID(i) for i in body.get("retracts", ())),
+        targets=tuple(UUID(i) for i in body.get("targets", ())),
     )
 
 

@@ -3,18 +3,20 @@ and entities. What apps write is in `memory_edits`. Both hold the user's lock wh
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from app.domain.change import Neighbour
 from app.domain.dates import CalendarDate
 from app.domain.lexical import TEXT_LENGTH, document_vector
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.memory_writes import ChangedMemory, Decided, KnownMemory, MemoryWrites, NewMemory
-from app.domain.normalise import normalise
 from app.domain.scope import UserScope
-from app.storage import vectors
+from app.storage import entities, links, vectors
 from app.storage.db import Connection, Row
 
 ACTOR = "pipeline"
@@ -37,30 +39,43 @@ def lock_user(conn: Connection, scope: UserScope) -> datetime:
 
 NEIGHBOURS = """
 SELECT m.id, m.version, m.type, m.text, m.text_hash, m.subject, m.attribute, m.value, m.single_valued, m.negated,
-       m.status, m.frozen, m.live_from, m.live_until, m.valid_to, m.valid_to_precision, m.superseded_by, m.confidence,
-       m.stability, greatest(m.occurred_at, said.last_at) AS last_said_at, said.event_ids
+       m.status, m.frozen, m.live_from, m.live_until, m.valid_from, m.valid_to, m.superseded_by, m.confidence,
+       m.stability, m.session_id, greatest(m.occurred_at, said.last_at) AS last_said_at, said.event_ids
 FROM memories m
 LEFT JOIN LATERAL (SELECT max(e.occurred_at) AS last_at, array_agg(e.id) AS event_ids
     FROM memory_sources s JOIN events e ON e.id = s.event_id WHERE s.memory_id = m.id) said ON true
-WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status = 'active'
-  AND (m.text_hash = ANY (%(hashes)s) OR (m.attribute IS NOT NULL
-       AND (m.subject, m.attribute) IN (SELECT * FROM unnest(%(subjects)s::text[], %(attributes)s::text[]))))
+WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND (
+    (m.status = 'active' AND (m.text_hash = ANY (%(hashes)s) OR m.id = ANY (%(ids)s)
+     OR (m.attribute IS NOT NULL
+         AND (m.subject, m.attribute) IN (SELECT * FROM unnest(%(subjects)s::text[], %(attributes)s::text[])))
+     OR m.id IN (SELECT s.memory_id FROM memory_sources s WHERE s.event_id = ANY (%(events)s))))
+    OR (m.status IN ('superseded', 'invalidated', 'merged') AND m.text_hash = ANY (%(hashes)s)))
 ORDER BY m.id
 """
 
 
-def neighbours(
-    conn: Connection, scope: UserScope, hashes: Sequence[bytes], keys: Sequence[tuple[str, str]]
-) -> list[KnownMemory]:
-    """The active memories with one of these text hashes or one of these (subject, attribute)."""
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a run may be about: text hashes, (subject, attribute) keys, source events, and the nearest by vector."""
+
+    hashes: tuple[bytes, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+    event_ids: tuple[UUID, ...] = ()
+    memory_ids: tuple[UUID, ...] = ()
+
+
+def neighbours(conn: Connection, scope: UserScope, matter: Matter) -> list[KnownMemory]:
+    """The active memories of this matter, and those with one of its texts that are history."""
     rows = conn.execute(
         NEIGHBOURS,
         {
             "project": scope.project_id,
             "user": scope.user_id,
-            "hashes": list(hashes),
-            "subjects": [subject for subject, _ in keys],
-            "attributes": [attribute for _, attribute in keys],
+            "hashes": list(matter.hashes),
+            "subjects": [subject for subject, _ in matter.keys],
+            "attributes": [attribute for _, attribute in matter.keys],
+            "events": list(matter.event_ids),
+            "ids": list(matter.memory_ids),
         },
     ).fetchall()
     return [_known(row) for row in rows]
@@ -75,6 +90,23 @@ def deleted_before(conn: Connection, scope: UserScope, candidate_ids: Sequence[U
         (list(candidate_ids), scope.project_id, scope.user_id),
     ).fetchall()
     return frozenset(row["id"] for row in rows)
+
+
+TAKEN_BACK = """
+SELECT c.id, max(d.occurred_at) AS at FROM candidates c JOIN candidates d ON d.event_ids && c.event_ids AND d.id <> c.id
+WHERE c.id = ANY (%s) AND c.project_id = %s AND c.user_id = %s AND d.project_id = c.project_id
+  AND d.user_id = c.user_id AND d.state = 'decided' AND jsonb_array_length(coalesce(d.body -> 'retracts', '[]')) > 0
+  AND jsonb_array_length(coalesce(d.body -> 'targets', '[]')) = 0
+  AND (d.body -> 'retracts') @> to_jsonb(c.event_ids::text[]) AND jsonb_array_length(
+      coalesce(c.body -> 'retracts', '[]')) = 0
+GROUP BY c.id
+"""
+
+
+def taken_back(conn: Connection, scope: UserScope, candidate_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Those candidates whose events a statement that was decided before took back, with the moment of that."""
+    rows = conn.execute(TAKEN_BACK, (list(candidate_ids), scope.project_id, scope.user_id)).fetchall()
+    return {row["id"]: row["at"] for row in rows}
 
 
 def write(conn: Connection, scope: UserScope, writes: MemoryWrites, at: datetime) -> None:
@@ -92,22 +124,24 @@ def write(conn: Connection, scope: UserScope, writes: MemoryWrites, at: datetime
             " ON CONFLICT DO NOTHING",
             [(memory, event, scope.project_id, scope.user_id) for memory, event in writes.sources],
         )
-    _vectors(conn, scope, writes.new)
-    _entities(conn, scope, writes.new)
-    _links(conn, scope, writes.new)
+    _vectors(conn, scope, writes)
+    entities.join(conn, scope, writes.new)
+    links.insert(conn, scope, writes.new)
 
 
 def _close(conn: Connection, scope: UserScope, decided: Sequence[Decided]) -> None:
     closed = conn.execute(
         "UPDATE candidates c SET state = 'decided', decision = x.decision, reason = x.reason, memory_id = x.memory_id,"
-        " decided_at = now() FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[])"
-        " AS x (id, decision, reason, memory_id)"
+        " body = c.body || x.effects::jsonb, decided_at = now()"
+        " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[])"
+        " AS x (id, decision, reason, memory_id, effects)"
         " WHERE c.id = x.id AND c.project_id = %s AND c.user_id = %s AND c.state = 'open'",
         (
             [d.candidate_id for d in decided],
             [d.decision for d in decided],
             [d.reason for d in decided],
             [d.memory_id for d in decided],
+            [_effects(d) for d in decided],
             scope.project_id,
             scope.user_id,
         ),
@@ -116,8 +150,15 @@ def _close(conn: Connection, scope: UserScope, decided: Sequence[Decided]) -> No
         raise StaleDecisionError("a candidate was decided by somebody else")
 
 
+def _effects(decided: Decided) -> str:
+    """What the statement did to other memories, kept beside it for `outcomes`."""
+    found = {"ended": decided.ended, "invalidated": decided.invalidated}
+    return orjson.dumps({name: [str(i) for i in ids] for name, ids in found.items() if ids}).decode()
+
+
 CHANGE = """
-UPDATE memories SET status = %(status)s, live_from = %(live_from)s, occurred_at = least(occurred_at, %(live_from)s),
+UPDATE memories SET text = %(text)s, text_hash = %(hash)s, status = %(status)s,
+    live_from = %(live_from)s, occurred_at = least(occurred_at, %(live_from)s),
     live_until = %(live_until)s, valid_to = %(valid_to)s, valid_to_precision = %(valid_to_precision)s,
     superseded_by = %(superseded_by)s, confidence = %(confidence)s, stability = %(stability)s, version = version + 1,
     updated_at = %(at)s
@@ -183,55 +224,25 @@ def _record(conn: Connection, whose: dict[str, Any], writes: MemoryWrites) -> No
         conn.execute(RECORD, whose | {"ids": ids, "changes": changes, "reasons": reasons, "actor": ACTOR})
 
 
-def _vectors(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
-    for model in sorted({memory.model for memory in new}):
+def _vectors(conn: Connection, scope: UserScope, writes: MemoryWrites) -> None:
+    """The vectors of every text that is new: of new memories and of those with another wording."""
+    texts = [(m.model, m.id, m.dense, m.candidate.text) for m in writes.new]
+    texts += [
+        (item.wording.model, item.known.neighbour.id, item.wording.dense, item.wording.text)
+        for item in writes.changed
+        if item.wording is not None
+    ]
+    for model in sorted({text[0] for text in texts}):
         rows = [
-            vectors.StoredVector(m.id, "memory", m.dense, document_vector(m.candidate.text, TEXT_LENGTH))
-            for m in new
-            if m.model == model
+            vectors.StoredVector(memory_id, "memory", dense, document_vector(text, TEXT_LENGTH))
+            for of, memory_id, dense, text in texts
+            if of == model
         ]
         vectors.upsert(conn, scope, model, rows)
 
 
-def _entities(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
-    """Join the memories with the entities that they name, making those that are new."""
-    named = [(m.id, name, normalise(name)) for m in new for name in m.candidate.entities if normalise(name)]
-    if not named:
-        return
-    first = {normal: name for _, name, normal in reversed(named)}
-    names = sorted(first)
-    whose = {"project": scope.project_id, "user": scope.user_id}
-    conn.execute(
-        "INSERT INTO entities (id, project_id, user_id, name, normalised)"
-        " SELECT gen_random_uuid(), %(project)s, %(user)s, x.name, x.normalised"
-        " FROM unnest(%(names)s::text[], %(normals)s::text[]) AS x (name, normalised)"
-        " ON CONFLICT (project_id, user_id, normalised, kind) DO NOTHING",
-        whose | {"names": [first[n] for n in names], "normals": names},
-    )
-    conn.execute(
-        "INSERT INTO memory_entities (memory_id, entity_id, project_id, user_id)"
-        " SELECT x.memory_id, n.id, %(project)s, %(user)s"
-        " FROM unnest(%(memories)s::uuid[], %(normals)s::text[]) AS x (memory_id, normalised)"
-        " JOIN entities n ON n.project_id = %(project)s AND n.user_id = %(user)s AND n.normalised = x.normalised"
-        " ON CONFLICT DO NOTHING",
-        whose | {"memories": [m for m, _, _ in named], "normals": [n for _, _, n in named]},
-    )
-
-
-def _links(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO links (id, project_id, user_id, from_id, to_id, type, weight, reason)"
-            " VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [
-                (scope.project_id, scope.user_id, memory.id, link.to_id, link.type, link.weight, link.reason)
-                for memory in new
-                for link in memory.links
-            ],
-        )
-
-
 def _known(row: Row) -> KnownMemory:
+    valid_to = CalendarDate.parse(row["valid_to"]) if row["valid_to"] else None
     neighbour = Neighbour(
         id=row["id"],
         version=row["version"],
@@ -249,8 +260,10 @@ def _known(row: Row) -> KnownMemory:
         live_until=row["live_until"],
         last_said_at=row["last_said_at"],
         event_ids=frozenset(row["event_ids"] or ()),
+        session_id=row["session_id"],
+        valid_from=CalendarDate.parse(row["valid_from"]) if row["valid_from"] else None,
+        valid_to=valid_to,
     )
-    valid_to = CalendarDate.parse(row["valid_to"]) if row["valid_to"] else None
     return KnownMemory(neighbour, row["confidence"], row["stability"], valid_to, row["superseded_by"])
 
 
@@ -259,6 +272,8 @@ def _changed_values(known: KnownMemory) -> dict[str, Any]:
     return {
         "id": neighbour.id,
         "version": neighbour.version,
+        "text": neighbour.text,
+        "hash": neighbour.text_hash,
         "status": neighbour.status.value,
         "live_from": neighbour.live_from,
         "live_until": neighbour.live_until,

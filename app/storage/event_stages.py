@@ -98,11 +98,11 @@ def bump(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
 
 
 def mark_consolidated(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
-    """Close these events for consolidation, unless one of their candidates is still open."""
+    """Close these events for consolidation, unless one is still to be read or has a candidate that is open."""
     lock(conn, scope, ids)
     conn.execute(
         "UPDATE events e SET consolidated_at = now() WHERE e.id = ANY (%s) AND e.project_id = %s AND e.user_id = %s"
-        " AND e.consolidated_at IS NULL AND NOT EXISTS (SELECT 1 FROM candidates c"
+        " AND e.consolidated_at IS NULL AND e.extracted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM candidates c"
         " WHERE c.event_ids @> ARRAY[e.id] AND c.state = 'open')",
         (list(ids), scope.project_id, scope.user_id),
     )

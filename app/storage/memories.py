@@ -45,7 +45,7 @@ IN_SESSION = (
 )
 NAMES_ENTITY = (
     "EXISTS (SELECT 1 FROM memory_entities me JOIN entities n ON n.id = me.entity_id"
-    " WHERE me.memory_id = seen.id AND n.normalised = %(entity)s)"
+    " WHERE me.memory_id = seen.id AND (n.normalised = %(entity)s OR %(entity)s = ANY (n.aliases)))"
 )
 
 

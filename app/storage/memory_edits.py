@@ -15,7 +15,7 @@ import orjson
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
-from app.storage import unindex
+from app.storage import entities, unindex
 from app.storage.db import Connection
 
 RECORD = """
@@ -71,7 +71,7 @@ OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 ERASED_WITH = (
     f"DELETE FROM vectors WHERE target_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM memory_entities WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
-    f"DELETE FROM scene_members WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
+    f"DELETE FROM scenes WHERE {OF_USER}",  # their labels and summaries quote; the next tidying makes them anew
     f"DELETE FROM memory_sources WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM links WHERE (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)) AND {OF_USER}",
     f"DELETE FROM entities WHERE {OF_USER} AND id NOT IN (SELECT entity_id FROM memory_entities WHERE {OF_USER})",
@@ -142,6 +142,7 @@ def patch(conn: Connection, scope: UserScope, memory_id: UUID, draft: MemoryDraf
 def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, actor: str) -> None:
     """Take the text of these memories out of every table and mark their points for removal."""
     values = {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id}
+    entities.forget(conn, scope, memory_ids)
     conn.execute(ERASE, values)
     for memory_id in memory_ids:
         close_version(conn, scope, memory_id)

@@ -67,12 +67,6 @@ class PendingRow:
     sparse: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRow:
-    kind: str
-    text: str
-
-
 def about_user(conn: Connection, scope: UserScope) -> AboutUser:
     """Policy, size and speakers in one round trip."""
     row = conn.execute(ABOUT_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
@@ -161,17 +155,6 @@ def neighbours(
     for row in conn.execute(NEIGHBOURS.format(columns=COLUMNS, where=scoped), values).fetchall():
         found.setdefault(row["of"], []).append(to_event(row))
     return found
-
-
-def blocks(conn: Connection, scope: UserScope, session_id: str | None) -> list[BlockRow]:
-    """Profile of the user and summary of the session, if there are any."""
-    rows = conn.execute(
-        "SELECT kind, text FROM blocks WHERE project_id = %s AND user_id = %s AND text <> ''"
-        " AND ((session_id = '' AND kind = 'profile') OR (session_id = %s AND session_id <> '' AND kind = 'summary'))"
-        " ORDER BY kind",
-        (scope.project_id, scope.user_id, session_id or ""),
-    ).fetchall()
-    return [BlockRow(row["kind"], row["text"]) for row in rows]
 
 
 def record_usage(conn: Connection, scope: UserScope, ids: Sequence[UUID], at: datetime) -> None:

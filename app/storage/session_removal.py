@@ -65,13 +65,5 @@ def remove(conn: Connection, scope: UserScope, session_id: str) -> int:
     return len(ids)
 
 
-def summary(conn: Connection, scope: UserScope, session_id: str) -> str | None:
-    """The text of the session's summary block, once there is one."""
-    row = conn.execute(
-        f"SELECT text FROM blocks WHERE {OF_SESSION} AND kind = 'summary'", _of(scope, session_id)
-    ).fetchone()
-    return str(row["text"]) if row else None
-
-
 def _of(scope: UserScope, session_id: str) -> dict[str, object]:
     return {"project": scope.project_id, "user": scope.user_id, "session": session_id}

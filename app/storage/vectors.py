@@ -76,6 +76,25 @@ def dense_of(
     return {row["target_id"]: from_half(row["dense"]) for row in rows}
 
 
+def of_active_memories(conn: Connection, scope: UserScope, model: str, limit: int) -> list[tuple[UUID, bytes]]:
+    """The vectors (float16) of the user's newest active memories that `model` made, for a scan.
+
+    Two queries: in one, without statistics, the planner joins row by row (100 ms for 1,000 memories, against 5).
+    """
+    active = conn.execute(
+        "SELECT id FROM memories WHERE project_id = %s AND user_id = %s AND status = 'active'"
+        " ORDER BY created_at DESC, id LIMIT %s",
+        (scope.project_id, scope.user_id, limit),
+    ).fetchall()
+    rows = conn.execute(
+        "SELECT target_id, dense FROM vectors WHERE target_id = ANY (%s) AND model = %s AND project_id = %s"
+        " AND user_id = %s",
+        ([row["id"] for row in active], model, scope.project_id, scope.user_id),
+        binary=True,
+    ).fetchall()
+    return [(row["target_id"], row["dense"]) for row in rows]
+
+
 def delete_models_except(conn: Connection, scope: UserScope, models: Sequence[str]) -> int:
     """Drop the vectors that no collection is made of any more; returns how many."""
     return conn.execute(

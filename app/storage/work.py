@@ -10,12 +10,13 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from app.domain.scope import Scope, UserScope
-from app.domain.work import WorkItem
+from app.domain.work import WorkItem, WorkKind
 from app.errors import LeaseLostError
 from app.storage.db import Connection, Row
 
 MAX_ATTEMPTS = 8  # failures of its own making before a unit is dead: about two minutes of backoff
 MAX_CLAIMS = 24  # claims that never came back (the worker died each time) before a unit is taken for deadly
+TIDY_QUIET, TIDY_AT_MOST = 2.0, 30.0  # seconds; stale lines are left out at once, so only new ones wait
 OPERATIONAL_CEILING = 5  # what an outage may count towards MAX_ATTEMPTS, and the height of its backoff (2**5 s)
 
 ENQUEUE = """
@@ -64,6 +65,11 @@ def enqueue(  # noqa: PLR0913 - the unit's name has this many parts
     user = scope.user_id if isinstance(scope, UserScope) else ""
     values = {"project": scope.project_id, "kind": kind, "user": user, "session": session_id, "key": key}
     conn.execute(ENQUEUE, values | {"quiet": quiet, "at_most": at_most})
+
+
+def enqueue_tidy(conn: Connection, scope: UserScope) -> None:
+    """Note that the memories of a user have changed: what is derived from them waits until they rest for a moment."""
+    enqueue(conn, scope, WorkKind.TIDY, quiet=TIDY_QUIET, at_most=TIDY_AT_MOST)
 
 
 def claim(conn: Connection, kinds: Sequence[str], limit: int, lease_seconds: float) -> list[WorkItem]:

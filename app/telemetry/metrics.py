@@ -45,6 +45,19 @@ class Metrics:
         )
         self.hints = Counter("mneme_hints", "Wake-ups handed to Redis.", ("outcome",), registry=self.registry)
         self.schedules = Counter("mneme_schedules", "Maintenance runs.", ("name", "outcome"), registry=self.registry)
+        self.llm_calls = Counter(
+            "mneme_llm_calls", "Calls to the model provider, `ok` or why not.", ("outcome",), registry=self.registry
+        )
+        self.llm_tokens = Counter("mneme_llm_tokens", "Tokens sent and got.", ("direction",), registry=self.registry)
+        self.llm_seconds = Histogram(
+            "mneme_llm_seconds", "Time of one question to the model.", buckets=STAGE_BUCKETS, registry=self.registry
+        )
+        self.llm_fallbacks = Counter(
+            "mneme_llm_fallbacks", "Segments read locally, and why.", ("reason",), registry=self.registry
+        )
+        self.llm_rejected = Counter(
+            "mneme_llm_rejected", "Statements of the model that were refused.", ("reason",), registry=self.registry
+        )
         self.drift = Gauge("mneme_index_drift", "Rows and points that disagree.", registry=self.registry)
         self.degraded = Gauge("mneme_degraded", "1 while this part does not answer.", ("part",), registry=self.registry)
 

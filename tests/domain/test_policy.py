@@ -1,9 +1,14 @@
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import BaseModel
 
 from app.domain.memory import MemoryType
 from app.domain.policy import DEFAULT, PRESETS, Policy, Preset, load_policy, parse_policy, preset_policy
 from app.errors import InvalidInputError
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_preset_but_custom_has_a_policy():
@@ -45,6 +50,30 @@ def test_a_stored_policy_from_before_a_setting_existed_takes_its_default():
     del body["blocks"]
     del body["segment"]["topic_drift"]
     assert load_policy(body) == DEFAULT
+
+
+def test_a_stored_setting_that_is_gone_is_left_out():
+    body = DEFAULT.model_dump(mode="json")
+    body["retention"]["archive_below"] = 0.05
+    body["dreams"] = {"enabled": True}
+    assert load_policy(body) == DEFAULT
+
+
+def test_every_setting_is_read_somewhere():
+    """A setting that nothing reads is a promise that nothing keeps."""
+    sources = "\n".join(
+        path.read_text()
+        for package in ("app", "workers")
+        for path in (ROOT / package).rglob("*.py")
+        if path != ROOT / "app/domain/policy.py"
+    )
+    silent = [
+        f"{section}.{name}"
+        for section, field in Policy.model_fields.items()
+        for name in field.annotation.model_fields
+        if not re.search(rf"\.{name}\b", sources)
+    ]
+    assert silent == []
 
 
 def test_every_field_is_required_and_of_one_type():

@@ -23,9 +23,13 @@ SECRET = [
     ("PIN 4312", "4312"),
     ("-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----", "MIIEow"),
     ("the token is a8Fk29x", "a8Fk29x"),
+    ("the alarm code is 4821", "4821"),
+    ("our door code: 77A1", "77A1"),
 ]
 
 HARMLESS = [
+    "the door code is simple",
+    "my code is in Python 3.12",
     "password is too long",
     "the password is wrong again",
     "I forgot my password",

@@ -30,6 +30,8 @@ CASES = [
     ("last summer I surfed", "In the summer of 2024 I surfed", "2024-06", "2024-08"),
     ("deadline 2025-04-01", "deadline on 2025-04-01", "2025-04-01", None),
     ("on tuesday the car broke", "On 18 March 2025 the car broke", "2025-03-18", None),
+    ("I am off until Christmas", "I am off until 25 December 2025 (Christmas)", "2025-12-25", None),
+    ("we host on new year's eve", "we host on 31 December 2025 (New year's eve)", "2025-12-31", None),
     ("tonight we cook", "On 19 March 2025 in the evening we cook", "2025-03-19", None),
 ]
 
@@ -56,6 +58,8 @@ def test_expressions_become_absolute(said, meant, when, until):
         "I have 30 days of leave",
         "the sat nav is broken",
         "she ran 2019 km",
+        "I baked a Christmas cake",
+        "I fly in two days before",
     ],
 )
 def test_words_that_only_look_like_dates_stay(text):

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from app.domain.scope import ProjectScope
+from app.domain.scope import ProjectScope, UserScope
+from app.services.blocks import tidy
 from tests.support.served import Served
 
 WORD = "Zanzibarite"  # stands in everything that A owns and must never reach B
@@ -59,6 +60,17 @@ class World:
         self.event()
         return "anna"
 
+    def known_user(self) -> str:
+        """A user with everything that is derived from memories."""
+        self.event()
+        self.memory()
+        project = UUID(self.a.get("/v1/projects").json()["items"][0]["id"])
+        scope = UserScope(project, "anna")
+        context = self.served.context
+        with context.db.transaction(scope) as conn:
+            tidy(conn, scope, model=context.encoder.fingerprint)
+        return "anna"
+
     def session(self) -> str:
         self.event()
         return "s1"
@@ -104,6 +116,17 @@ SOMEBODY = "nobody-else"
 
 def unheard() -> str:
     return f"u-{uuid4()}"
+
+
+def user_list(name: str) -> dict[str, Case]:
+    """Lists below a user."""
+    path = f"/v1/users/{{}}/{name}"
+    return {
+        "user_id": Case(get(path), World.known_user, unheard),
+        "cursor": Case(
+            lambda c, i: c.get(path.format(i), params={"cursor": "WyJhYWFhIl0"}), World.user, unheard, control=422
+        ),
+    }
 
 
 # operation id -> name of the id -> case. Names are those of the OpenAPI document: parameters and body fields.
@@ -192,7 +215,19 @@ CASES: dict[str, dict[str, Case]] = {
             control=422,
         ),
     },
+    "memories_links": {
+        "memory_id": Case(get("/v1/memories/{}/links"), World.memory),
+        "cursor": Case(
+            lambda c, i: c.get(f"/v1/memories/{i}/links", params={"cursor": "WyJhYWFhIiwxXQ"}),
+            World.memory,
+            control=422,
+        ),
+    },
     "users_get": {"user_id": Case(get("/v1/users/{}"), World.user, unheard)},
+    "users_blocks": user_list("blocks"),
+    "users_entities": user_list("entities"),
+    "users_timeline": user_list("timeline"),
+    "users_scenes": user_list("scenes"),
     "sessions_list": {
         "user_id": Case(listing("/v1/sessions", "user_id"), World.user, unheard),
         "cursor": Case(

@@ -23,7 +23,7 @@ def test_what_was_said_becomes_memories_and_points(pipeline):
     assert any("Lisbon" in text and "Anna" in text for text in texts), texts
     memory_ids = {row["id"] for row in pipeline.rows("SELECT id FROM memories")}
     assert set(pipeline.points()) == set(ids) | memory_ids
-    assert pipeline.rows("SELECT 1 FROM work") == []
+    assert pipeline.rows("SELECT 1 FROM work WHERE kind <> 'tidy'") == []
 
 
 def test_every_point_carries_the_version_of_its_row(pipeline):
@@ -176,7 +176,7 @@ def test_with_the_index_down_everything_waits_and_nothing_dies(pipeline):
     for _ in range(2 * work.MAX_ATTEMPTS):
         make_due(pipeline)
         broken.runner.run_one([WorkKind.INDEX])
-    assert pipeline.rows("SELECT kind, state FROM work") == [{"kind": "index", "state": "ready"}]
+    assert pipeline.rows("SELECT kind, state FROM work WHERE kind <> 'tidy'") == [{"kind": "index", "state": "ready"}]
     assert pipeline.events()[0].state is EventState.PENDING
     make_due(pipeline)
     pipeline.run()

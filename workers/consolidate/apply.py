@@ -1,162 +1,104 @@
-"""Decisions of one run, taken one after the other over an overlay of the user's memories, and what they write. Pure.
+"""Decisions of one run, taken one after the other over an overlay of the user's memories, and what they write. Pure."""
 
-Within a run a memory gets at most one new version: what was never committed was never known.
-"""
-
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from app.clock import IdSource
-from app.domain.change import Change, Neighbour
-from app.domain.dates import CalendarDate
+from app.domain.change import Change, Decision, Neighbour
+from app.domain.endings import closing
 from app.domain.memory import Candidate, MemoryStatus
-from app.domain.memory_writes import Decided, KnownMemory, MemoryWrites, NewMemory
+from app.domain.memory_writes import ChangedMemory, Decided, KnownMemory, MemoryWrites, NewMemory, Wording
 from app.domain.normalise import text_hash
 from app.storage.candidates import StoredCandidate
+from workers.consolidate.linking import Linking, links_of
+from workers.consolidate.overlay import Overlay, Vector
 
 Decider = Callable[[Candidate, Sequence[Neighbour]], Change]
-
-STRENGTHEN_STABILITY = 1.0  # what one more saying adds to S in R = exp(-dt / (tau * S))
-STRENGTHEN_CONFIDENCE = 0.2  # share of the remaining doubt that it removes
+NO_LINKS = Linking(link_cosine=1.0, max_neighbours=0)
 
 
-@dataclass(slots=True)
-class _Overlay:
-    """What is believed at this point of the run: stored memories and those that the run has made or changed."""
-
-    known: dict[UUID, KnownMemory]
-    by_hash: dict[bytes, set[UUID]] = field(default_factory=dict)
-    by_key: dict[tuple[str | None, str | None], set[UUID]] = field(default_factory=dict)
-    new: dict[UUID, NewMemory] = field(default_factory=dict)
-    changes: dict[UUID, str] = field(default_factory=dict)
-    reasons: dict[UUID, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for memory in self.known.values():
-            self._list(memory.neighbour)
-
-    def _list(self, neighbour: Neighbour) -> None:
-        self.by_hash.setdefault(neighbour.text_hash, set()).add(neighbour.id)
-        if neighbour.attribute is not None:
-            self.by_key.setdefault((neighbour.subject, neighbour.attribute), set()).add(neighbour.id)
-
-    def near(self, candidate: Candidate, same_text: bytes) -> list[Neighbour]:
-        """What the candidate may be about, in a fixed order."""
-        ids = set(self.by_hash.get(same_text, ()))
-        if candidate.attribute is not None:
-            ids |= self.by_key.get((candidate.subject, candidate.attribute), set())
-        return [self.known[memory_id].neighbour for memory_id in sorted(ids, key=str)]
-
-    def add(self, memory: NewMemory, event_ids: Iterable[UUID]) -> None:
-        """A memory that this run makes."""
-        candidate = memory.candidate
-        neighbour = Neighbour(
-            id=memory.id,
-            version=0,
-            type=candidate.type,
-            text=candidate.text,
-            text_hash=memory.text_hash,
-            subject=candidate.subject,
-            attribute=candidate.attribute,
-            value=candidate.value,
-            single_valued=candidate.single_valued,
-            negated=candidate.negated,
-            status=memory.status,
-            frozen=False,
-            live_from=candidate.occurred_at,
-            live_until=memory.live_until,
-            last_said_at=candidate.occurred_at,
-            event_ids=frozenset(event_ids),
-        )
-        self.new[memory.id] = memory
-        self.known[memory.id] = KnownMemory(neighbour, candidate.confidence, 1.0, memory.valid_to, memory.superseded_by)
-        self._list(neighbour)
-
-    def end(self, memory_id: UUID, candidate: Candidate, by: UUID, valid_to: CalendarDate | None, reason: str) -> None:
-        """The memory is no longer the belief from the moment of `candidate` on."""
-        known = self.known[memory_id]
-        until = max(candidate.occurred_at, known.neighbour.live_from)
-        if known.neighbour.live_until is not None:
-            until = min(until, known.neighbour.live_until)
-        neighbour = replace(known.neighbour, status=MemoryStatus.SUPERSEDED, live_until=until)
-        self.known[memory_id] = replace(
-            known, neighbour=neighbour, superseded_by=by, valid_to=known.valid_to or valid_to
-        )
-        self._note(memory_id, "supersede", reason)
-
-    def strengthen(self, memory_id: UUID, candidate: Candidate) -> bool:
-        """One more event says it; False when its sources were known already."""
-        known = self.known[memory_id]
-        neighbour = known.neighbour
-        if neighbour.event_ids.issuperset(candidate.event_ids):
-            return False
-        neighbour = replace(
-            neighbour,
-            event_ids=neighbour.event_ids.union(candidate.event_ids),
-            live_from=min(neighbour.live_from, candidate.occurred_at),
-            last_said_at=max(neighbour.last_said_at, candidate.occurred_at),
-        )
-        self.known[memory_id] = replace(
-            known,
-            neighbour=neighbour,
-            confidence=known.confidence + (1.0 - known.confidence) * STRENGTHEN_CONFIDENCE,
-            stability=known.stability + STRENGTHEN_STABILITY,
-        )
-        self._note(memory_id, "strengthen", "said_again")
-        return True
-
-    def inherit(self, memory_id: UUID, from_ids: Iterable[UUID]) -> None:
-        """What `from_ids` rest on, this memory rests on too: it says the same and more."""
-        known = self.known[memory_id]
-        others = [self.known[other].neighbour for other in from_ids]
-        neighbour = replace(
-            known.neighbour,
-            event_ids=known.neighbour.event_ids.union(*(o.event_ids for o in others)),
-            last_said_at=max([known.neighbour.last_said_at, *(o.last_said_at for o in others)]),
-        )
-        self.known[memory_id] = replace(known, neighbour=neighbour)
-
-    def _note(self, memory_id: UUID, change: str, reason: str) -> None:
-        if self.changes.get(memory_id) != "supersede":
-            self.changes[memory_id], self.reasons[memory_id] = change, reason
-
-
-def decide_all(
+def decide_all(  # noqa: PLR0913 - what is decided, over what, with which rules
     candidates: Sequence[StoredCandidate],
     known: Sequence[KnownMemory],
     decider: Decider,
     new_id: IdSource,
     deleted: frozenset[UUID] = frozenset(),
+    *,
+    dense: Mapping[UUID, Vector] | None = None,
+    taken_back: Mapping[UUID, datetime] | None = None,
+    linking: Linking = NO_LINKS,
 ) -> MemoryWrites:
     """Decide the candidates in order. The result names the version of every memory that it relies on.
 
     `deleted` are candidates whose events already gave a memory that somebody deleted: they must not bring it back.
+    `taken_back` are candidates whose events a statement that was read earlier took back, with its moment. `dense` has
+    the vectors of known memories.
     """
-    overlay = _Overlay({memory.neighbour.id: memory for memory in known})
+    overlay = Overlay(known, dense or {}, room=len(candidates))
     before = {memory.neighbour.id: memory.neighbour for memory in known}
+    run = _Run(overlay, decider, new_id, linking)
     decided: list[Decided] = []
     for item in candidates:
-        candidate = item.candidate
         if item.id in deleted:
             decided.append(Decided(item.id, "ignore", "deleted_before", None))
-            continue
-        same_text = text_hash(candidate.text)
-        change = decider(candidate, overlay.near(candidate, same_text))
-        if change.strengthens is not None:
-            overlay.strengthen(change.strengthens, candidate)
-            decided.append(Decided(item.id, change.decision.value, change.reason, change.strengthens))
-            continue
-        if not change.adds:
-            decided.append(Decided(item.id, change.decision.value, change.reason, None))
-            continue
-        memory_id = new_id()
-        late = change.live_until is not None
+        elif taken_back and item.id in taken_back:
+            decided.append(run.history(item, taken_back[item.id]))
+        else:
+            decided.append(run.decide(item))
+    return _writes(overlay, before, decided)
+
+
+class _Run:
+    """One pass over the candidates."""
+
+    def __init__(self, overlay: Overlay, decider: Decider, new_id: IdSource, linking: Linking) -> None:
+        self.overlay, self.decider, self.new_id, self.linking = overlay, decider, new_id, linking
+
+    def decide(self, item: StoredCandidate) -> Decided:
+        """Take one decision and note what it does."""
+        candidate = item.candidate
+        near = self.overlay.near(candidate, item.dense, self.linking.max_neighbours)
+        change = self.decider(candidate, near)
+        memory_id = change.strengthens
+        if memory_id is not None:
+            self.overlay.strengthen(memory_id, candidate)
+            if change.text is not None:
+                self.overlay.reword(memory_id, Wording(change.text, item.dense, item.model), change.reason)
+        elif change.adds:
+            memory_id = self._add(item, change, near)
+        self._finish(change, candidate, memory_id)
+        return Decided(
+            item.id, change.decision.value, change.reason, memory_id, ended=change.ends, invalidated=change.invalidates
+        )
+
+    def history(self, item: StoredCandidate, taken_back_at: datetime) -> Decided:
+        """Keep what was taken back before it was read: it was said, and is not believed."""
+        same_text = text_hash(item.candidate.text)
+        for known in self.overlay.near(item.candidate, item.dense, 0):
+            if known.text_hash == same_text and known.event_ids.issuperset(item.candidate.event_ids):
+                return Decided(item.id, "ignore", "known_before", None)
+        change = Change(
+            Decision.INVALIDATE,
+            "taken_back",
+            live_until=max(taken_back_at, item.candidate.occurred_at),
+            keeps=True,
+        )
+        memory_id = self._add(item, change, [])
+        return Decided(item.id, change.decision.value, change.reason, memory_id, invalidated=(memory_id,))
+
+    def _add(self, item: StoredCandidate, change: Change, near: Sequence[Neighbour]) -> UUID:
+        candidate = closing(item.candidate) if item.candidate.ends and item.candidate.attribute else item.candidate
+        status = MemoryStatus.ACTIVE
+        if change.live_until is not None:
+            over = change.decision is Decision.INVALIDATE and change.superseded_by is None
+            status = MemoryStatus.INVALIDATED if over else MemoryStatus.SUPERSEDED
         memory = NewMemory(
-            id=memory_id,
+            id=self.new_id(),
             candidate=candidate,
-            text_hash=same_text,
-            status=MemoryStatus.SUPERSEDED if late else MemoryStatus.ACTIVE,
+            text_hash=text_hash(candidate.text),
+            status=status,
             live_until=change.live_until,
             superseded_by=change.superseded_by,
             reason=change.reason,
@@ -164,22 +106,27 @@ def decide_all(
             model=item.model,
             live_from=candidate.occurred_at,
             valid_to=candidate.valid_to,
-            links=change.links,
+            links=links_of(candidate, change, near, self.linking),
         )
-        overlay.add(memory, candidate.event_ids)
-        for ended in change.ends:
-            overlay.end(ended, candidate, memory_id, change.valid_to, change.reason)
-        if change.inherits:
-            overlay.inherit(memory_id, change.inherits)
-        decided.append(Decided(item.id, change.decision.value, change.reason, memory_id))
-    return _writes(overlay, before, decided)
+        self.overlay.add(memory)
+        return memory.id
+
+    def _finish(self, change: Change, candidate: Candidate, by: UUID | None) -> None:
+        for memory_id in change.ends:
+            self.overlay.end(memory_id, MemoryStatus.SUPERSEDED, candidate, by, change.valid_to, change.reason)
+        for memory_id in change.invalidates:
+            # What was wrong never was so: only a state that is over gets the day of its end.
+            end = change.valid_to if change.reason == "ended" else None
+            self.overlay.end(memory_id, MemoryStatus.INVALIDATED, candidate, by, end, change.reason)
+        if change.inherits and by is not None:
+            self.overlay.inherit(by, change.inherits)
 
 
-def _writes(overlay: _Overlay, before: dict[UUID, Neighbour], decided: list[Decided]) -> MemoryWrites:
-    new = [_final(memory, overlay.known[memory.id]) for memory in overlay.new.values()]
+def _writes(overlay: Overlay, before: dict[UUID, Neighbour], decided: list[Decided]) -> MemoryWrites:
+    new = [_final(memory, overlay.known[memory.id], overlay.wordings.get(memory.id)) for memory in overlay.new.values()]
     changed = [
-        overlay.known[memory_id].changed(change, overlay.reasons[memory_id])
-        for memory_id, change in overlay.changes.items()
+        ChangedMemory(overlay.known[memory_id], change, reason, overlay.wordings.get(memory_id))
+        for memory_id, (change, reason) in overlay.changes.items()
         if memory_id not in overlay.new
     ]
     sources = [
@@ -198,9 +145,12 @@ def _writes(overlay: _Overlay, before: dict[UUID, Neighbour], decided: list[Deci
     )
 
 
-def _final(memory: NewMemory, known: KnownMemory) -> NewMemory:
+def _final(memory: NewMemory, known: KnownMemory, wording: Wording | None) -> NewMemory:
     """The memory as the run leaves it."""
     neighbour = known.neighbour
+    if wording is not None:
+        candidate = replace(memory.candidate, text=wording.text)
+        memory = replace(memory, candidate=candidate, text_hash=neighbour.text_hash, dense=wording.dense)
     return replace(
         memory,
         status=neighbour.status,

@@ -6,6 +6,10 @@ in between, it decides again.
 
 from dataclasses import replace
 from functools import partial
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
 
 from app.context import ProcessContext
 from app.domain.decide import decide
@@ -15,13 +19,15 @@ from app.domain.scope import UserScope
 from app.domain.work import WorkItem, WorkKind
 from app.services.policy import effective
 from app.storage import candidates as candidate_store
-from app.storage import changes, event_stages, work
+from app.storage import changes, event_stages, vectors, work
 from app.storage.candidates import StoredCandidate
-from app.storage.changes import StaleDecisionError
-from app.storage.db import Connection
+from app.storage.changes import Matter, StaleDecisionError
+from app.storage.vectors import from_half
 from workers.consolidate.apply import decide_all
+from workers.consolidate.linking import Linking
 
 BATCH = 200  # candidates of one transaction: keeps the user's lock for some tens of milliseconds
+SCANNED = 20_000  # vectors of the newest memories that a run looks through: 15 MB at 384 dimensions
 ATTEMPTS = 5  # decisions that turned stale in a row before the unit goes back to the ledger
 
 
@@ -45,29 +51,74 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
         policy = effective(conn, scope)
         batch = candidate_store.open_of(conn, scope, BATCH + 1)
         more, batch = len(batch) > BATCH, batch[:BATCH]
-        known = _neighbours(conn, scope, batch)
-        deleted = changes.deleted_before(conn, scope, [row.id for row in batch])
+        ids = [row.id for row in batch]
+        deleted = changes.deleted_before(conn, scope, ids)
+        taken_back = changes.taken_back(conn, scope, ids)
+        stored = vectors.of_active_memories(conn, scope, context.encoder.fingerprint, SCANNED) if batch else []
     batch = _embedded(context, batch)
-    writes = decide_all(batch, known, partial(decide, policy=policy.decide), context.new_id, deleted)
+    dense = _nominated(batch, stored, policy.decide.max_neighbours)
+    matter = _matter(batch, dense)
+    with context.db.transaction(scope) as conn:
+        known = changes.neighbours(conn, scope, matter)
+    linking = Linking(policy.decide.link_cosine, policy.decide.max_neighbours)
+    writes = decide_all(
+        batch,
+        known,
+        partial(decide, policy=policy.decide),
+        context.new_id,
+        deleted,
+        dense=_of(known, dense, stored),
+        taken_back=taken_back,
+        linking=linking,
+    )
     with context.db.transaction(scope) as conn:
         at = changes.lock_user(conn, scope)
-        now = {memory.neighbour.id: memory.neighbour.version for memory in _neighbours(conn, scope, batch)}
+        now = {memory.neighbour.id: memory.neighbour.version for memory in changes.neighbours(conn, scope, matter)}
         if now != writes.relied_on:
             raise StaleDecisionError("memories of the same matter changed")
         changes.write(conn, scope, writes, at)
-        event_ids = sorted({event_id for row in batch for event_id in row.candidate.event_ids}, key=str)
-        event_stages.mark_consolidated(conn, scope, event_ids)
+        touched = {e for row in batch for e in (*row.candidate.event_ids, *row.candidate.retracts)}
+        event_stages.mark_consolidated(conn, scope, sorted(touched, key=str))
         if more:
             work.enqueue(conn, scope, WorkKind.CONSOLIDATE)
         work.complete(conn, item)
         work.enqueue(conn, scope, WorkKind.INDEX)
+        work.enqueue_tidy(conn, scope)
 
 
-def _neighbours(conn: Connection, scope: UserScope, batch: list[StoredCandidate]) -> list[KnownMemory]:
-    hashes = {text_hash(row.candidate.text) for row in batch}
-    keys = {(row.candidate.subject, row.candidate.attribute) for row in batch}
-    whole = sorted((subject, attribute) for subject, attribute in keys if subject and attribute)
-    return changes.neighbours(conn, scope, sorted(hashes), whole)
+def _nominated(
+    batch: list[StoredCandidate], stored: list[tuple[UUID, bytes]], most: int
+) -> dict[UUID, npt.NDArray[np.float32]]:
+    """The `most` nearest memories of each candidate with their vectors, by an exact scan."""
+    if not batch or not stored or not most:
+        return {}
+    matrix = np.frombuffer(b"".join(raw for _, raw in stored), dtype="<f2").astype(np.float32)
+    matrix = matrix.reshape(len(stored), -1)
+    cosines = np.stack([row.dense for row in batch]) @ matrix.T
+    most = min(most, len(stored))
+    nearest = np.argpartition(-cosines, most - 1, axis=1)[:, :most]
+    return {stored[place][0]: matrix[place] for place in np.unique(nearest)}
+
+
+def _of(
+    known: list[KnownMemory], dense: dict[UUID, npt.NDArray[np.float32]], stored: list[tuple[UUID, bytes]]
+) -> dict[UUID, npt.NDArray[np.float32]]:
+    """The vectors of what is known; also of those that share a text or a key and are not among the nearest."""
+    raw = dict(stored)
+    ids = [memory.neighbour.id for memory in known if memory.neighbour.id in raw]
+    return {memory_id: dense[memory_id] if memory_id in dense else from_half(raw[memory_id]) for memory_id in ids}
+
+
+def _matter(batch: list[StoredCandidate], nearest: dict[UUID, npt.NDArray[np.float32]]) -> Matter:
+    """What the batch may be about."""
+    found = [row.candidate for row in batch]
+    keys = {(c.subject, c.attribute) for c in found}
+    return Matter(
+        hashes=tuple(sorted({text_hash(c.text) for c in found})),
+        keys=tuple(sorted((subject, attribute) for subject, attribute in keys if subject and attribute)),
+        event_ids=tuple(sorted({e for c in found for e in (*c.retracts, *c.corrects)}, key=str)),
+        memory_ids=tuple(sorted(nearest.keys() | {t for c in found for t in c.targets}, key=str)),
+    )
 
 
 def _embedded(context: ProcessContext, batch: list[StoredCandidate]) -> list[StoredCandidate]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.domain.memory import MemoryType
 from app.domain.normalise import normal_key
 from app.domain.temporal_rules import MONTHS, Tense
-from workers.extract.lexicon import JOBS, NAME_STOP, PAST, PETS, SINGLE_NOUNS
+from workers.extract.lexicon import JOBS, NAME_STOP, NOT_MEASURED, PAST, PETS, SINGLE_NOUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ _NAME = rf"(?P<value>{_CAPITAL}+(?:\s+{_CAPITAL}+){{0,3}})"
 _THING = (
     r"(?P<value>[^,;.!?]{2,60}?)"
     r"(?=$|[,;.!?]|\s+(?:because|since|but|so|although|though|when|while|if|for now|anymore)\b)"
+)
+_OWNED = (
+    r"(?:car|van|bike|e-bike|motorbike|motorcycle|scooter|boat|truck|caravan|camper|phone|laptop|tablet|camera"
+    r"|piano|guitar"
+    r"|violin|house|flat|apartment|garden|allotment|telescope|drone|kayak|surfboard|cabin|tractor|printer)"
 )
 _PET = "|".join(sorted(PETS))
 
@@ -126,6 +131,15 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
                 r"|sons?|daughters?|twins?|bab(?:y|ies))\b"
             ),
         ),
+        (
+            "has",
+            False,
+            (
+                rf"(?:has|has got|owns|bought|got|drives|rides|rents)\s+(?:an?"
+                rf"|the)\s+(?:[\w-]+\s+){{0,2}}?(?P<value>{_OWNED})"
+                r"(?=$|[,;.!?]|\s+(?:and|but|so|because|which|that|from|on|in|at|for|with|since|called|named)\b)"
+            ),
+        ),
         ("name", True, rf"is\s+{_NAME}(?=$|,|\.|\s+(?:and|from|by|here)\b)"),
     )
 )
@@ -139,6 +153,9 @@ _ATTRIBUTE_IS = re.compile(
     r"|\bwill be)(?:\s+(?:now|called|currently|on|at|actually))*"
     r"\s+(?P<value>[^;.!?]{1,60}?)(?=$|[,;.!?]|\s+(?:and|but|so|because|which|who|since)\b)"
 )
+_MEASURED = re.compile(
+    r"^(?:about |around |at |up to |[A-Z][a-z]{1,2}\.? |[$\u20ac\u00a3])?\d[\d.,:]*\s?(?:[a-z%]{0,8})\b", re.IGNORECASE
+)
 _SUBJECT = re.compile(
     r"^(?P<subject>The user's (?:\w+[ -]){0,2}?(?P<relation>[\w-]+)(?: (?P<name>[A-Z][\w-]+))?|The user"
     r"|[A-Z][\w'-]*?(?:'s (?:\w+ )?[\w-]+(?: [A-Z][\w-]+)?)?)(?=\s)"
@@ -149,7 +166,8 @@ _NEGATION = re.compile(
 )
 _PREFERENCE = re.compile(
     r"\b(?:loves|likes|hates|prefers|enjoys|adores|dislikes|detests|loathes|favou?rite|cannot stand|fan of|would rather"
-    r"|would never|does not (?:like|eat|enjoy|want)|always wants|fond of|standing request|is (?:a )?(?:vegan"
+    r"|would never|does not (?:like|eat|enjoy|want)|wants (?:no|nothing)"
+    r"|always wants|fond of|standing request|is (?:a )?(?:vegan"
     r"|vegetarian))\b",
     re.IGNORECASE,
 )
@@ -160,6 +178,7 @@ _PLAN = re.compile(
     r"|meeting|going|taking|travelling|traveling))\b",
     re.IGNORECASE,
 )
+_TURNS = re.compile(r"\bturns \d")
 _STEPS = re.compile(
     r"\b(?:first|then|after that|step|steps|recipe|routine|procedure|workflow|whenever)\b.*\b(?:then|after|before"
     r"|next|finally|and)\b",
@@ -196,8 +215,9 @@ def key_of(text: str) -> Key | None:
         if value:
             return Key(subject, attribute, value, single and not negated(rest))
     job = _JOB.match(rest)
-    if job and JOBS.search(job["value"]) and not negated(rest):
-        value = normal_key(job["value"])
+    title = re.sub(r"\s+(?:now|again|here|there)$", "", job["value"]) if job else ""
+    if title and JOBS.fullmatch(title.rsplit(maxsplit=1)[-1]) and not negated(rest):
+        value = normal_key(title)
         return Key(subject, "job", value, single=True) if value else None
     return None
 
@@ -219,7 +239,7 @@ def _owned_key(owner: str, noun: str, value: str) -> Key | None:
     last = noun.rsplit(maxsplit=1)[-1]
     if last == "name" and noun != "name":
         return Key(f"{subject} {noun.split(maxsplit=1)[0]}", "name", content, single=True)
-    if last in SINGLE_NOUNS:
+    if last in SINGLE_NOUNS or (_MEASURED.match(value) and not noun.endswith("s") and last not in NOT_MEASURED):
         return Key(subject, noun.replace(" ", "_"), content, single=True)
     return None
 
@@ -228,7 +248,7 @@ def type_of(text: str, *, tense: Tense | None, dated: bool, ahead: bool) -> Memo
     """The memory type of a statement; `ahead` if its date lies after the day on which it was said."""
     if _PLAN.search(text) and (ahead or tense is Tense.FUTURE) and not (dated and not ahead):
         return MemoryType.FORESIGHT
-    if ahead:
+    if ahead or (not dated and _TURNS.search(text)):
         return MemoryType.FORESIGHT
     if _PREFERENCE.search(text):
         return MemoryType.PREFERENCE

@@ -10,7 +10,7 @@ def _words(text: str) -> frozenset[str]:
 # Past forms that do not end in -ed; after a dropped or first-person subject they tell that something happened.
 PAST = _words(
     """
-    was were had did went got took made came saw met bought began left won lost broke gave found told felt ran
+    was were had did quit went got took made came saw met bought began left won lost broke gave found told felt ran
     ate flew drove spent sold died said knew thought grew wrote spoke taught caught brought kept slept paid sent
     built heard held led meant rode rose sang sat stood swam threw understood woke wore chose fell forgot
     forgave froze hid hung lay lent lit shook shot shone spun stole stuck struck swore swept tore fed fled bled
@@ -18,7 +18,7 @@ PAST = _words(
     """
 )
 # The same in past and present.
-EITHER = _words("put read cut set hit let quit cost hurt shut bet spread split cast burst beat run come become")
+EITHER = _words("put read cut set hit let cost hurt shut bet spread split cast burst beat run come become")
 BASE = _words(
     """
     live work love like hate prefer need want have do go eat drink play read write run walk swim cook bake make
@@ -42,7 +42,7 @@ NOT_VERBS = _words(
     """
 )
 ADVERBS = (
-    r"really|just|also|always|never|usually|often|still|already|only|mostly|sometimes|actually|even|finally"
+    r"no longer|really|just|also|always|never|usually|often|still|already|only|mostly|sometimes|actually|even|finally"
     r"|recently|somewhat"
     r"|totally|now|basically|simply|hardly|rarely|both|all|definitely|honestly|generally|absolutely|sort of"
     r"|kind of|currently"
@@ -64,7 +64,8 @@ IMPERATIVE = _words(
     """
 )
 DURABLE = re.compile(
-    r"\b(?:always|never|from now on|every time|each time|any ?time|whenever|by default|in (?:the )?future|going forward"
+    r"\b(?:always|never|from now(?: on)?|every time|each time|any ?time|whenever|by default|in (?:the )?future"
+    r"|going forward"
     r"|as a rule|no matter what|ever again|next times?|at all times|all the time|only ever|every (?:answer|reply"
     r"|message|time))\b",
     re.IGNORECASE,
@@ -108,9 +109,11 @@ TRUSTED = re.compile(
 FEELING_NOW = re.compile(
     r"^(?:the user|[A-Z]\w+) (?:is|am|feels?) (?:so |very |really |a bit |a little |just |all )*(?:tired|sleepy"
     r"|bored|ready|done|sorry|glad"
-    r"|happy|sad|excited|nervous|fine|good|ok|okay|back|here|lost|confused|curious|sure|not sure|hungry|cold|hot"
+    r"|happy|sad|excited|nervous|nervous af|new here|awake|exhausted|shattered|busy|late|home|fine|good|ok|okay"
+    r"|back|here|lost|confused|curious|sure|not sure|hungry|cold|hot"
     r"|stuck|impressed"
-    r"|afraid|laughing|crying|dead|dying|out|off|in|on it|with [\w ]+|listening|kidding|thankful|grateful|so"
+    r"|afraid|a mess|a wreck|laughing|crying|dead|dying|out|off|in|on it|with [\w ]+|listening|kidding|thankful"
+    r"|grateful|so"
     r"|proud of [\w ]+)"
     r"(?: (?:now|again|then|today|too|to hear [\w ]+))*$",
     re.IGNORECASE,
@@ -120,7 +123,8 @@ SMALL_TALK = re.compile(
     r"|congratulations"
     r"|you're welcome|no (?:problem|worries)|sounds? (?:good|great|fun|amazing)|i (?:see|know|get it|agree"
     r"|understand|guess"
-    r"|hope so|think so|will|am|do|did|can|can't wait|hear you|bet|mean it|promise|swear|love (?:it|that|this)"
+    r"|hope so|think so|(?:will|am|do|did|can)(?=$| (?:too|so|that|it|this|not)\b)|can't wait|hear you|bet|mean it"
+    r"|promise|swear|love (?:it|that|this)"
     r"|like (?:it|that|this)"
     r"|hate (?:it|that|this|you))|that'?s|it'?s (?:ok|fine|good|great)|will do|got it|lovely|wow)\b[^,;]{0,25}$",
     re.IGNORECASE,
@@ -161,7 +165,8 @@ RELATIONS = (
     colleague coworker neighbour neighbor therapist doctor dentist coach teacher tutor ex in-law sibling parent
     grandparent grandchild mother-in-law father-in-law sister-in-law brother-in-law stepson stepdaughter godson
     goddaughter dog cat puppy kitten horse parrot rabbit hamster vet gp physio trainer professor supervisor
-    mentor assistant buddy
+    mentor assistant buddy missus hubby bloke stepbrother stepsister niece nephew pup hedgehog pony budgie bunny
+    ferret tortoise greyhound labrador poodle beagle terrier spaniel corgi
     """
     )
 )
@@ -179,6 +184,10 @@ SINGLE_NOUNS = _words(
     bank school university team title role position schedule timezone username handle flight appointment
     interview wedding shoe-size size commute
     """
+)
+# Said of with a number, and yet not one value of their owner.
+NOT_MEASURED = _words(
+    "trip visit holiday party wedding meeting day week night son daughter brother sister dog cat baby kid"
 )
 JOBS = re.compile(
     r"\b(?:\w+er|\w+or|\w+ist|\w+ian|nurse|chef|cook|pilot|clerk|architect|accountant|student|apprentice|barista"
@@ -199,6 +208,20 @@ NOT_NAMES = _words(
     Any One Two Three First Last Next New Good Great Nice Sorry Please
     """
 )
+# Verbs that have a person for their subject: "Priya broke her wrist".
+HUMAN_VERBS = _words(
+    """
+    says said told lives lived works worked loves loved hates hated teaches taught wears wore plays played thinks
+    thought married broke moved studied studies wants wanted likes liked called calls texted owes owed bought
+    prefers visited asked asks eats drinks smokes quit resigned retired graduated proposed insists promised
+    agreed knows knew speaks believes paid pays cooks sings sang swims runs drives drove got gets had has took
+    goes went came wrote read hurt fell lost won gave sold met is's was
+    """
+)
+PLURAL_RELATIONS = _words(
+    "parents kids children grandparents grandkids grandchildren sisters brothers cousins twins sons daughters "
+    "flatmates roommates neighbours neighbors colleagues cats dogs inlaws in-laws"
+)
 NAME_STOP = re.compile(r"^(?:English|Dutch|French|German|Spanish|Italian|Polish|Irish|\w+(?:ish|ese|ian|can))$")
 
 # With which nobody's own thing is meant.
@@ -207,7 +230,8 @@ GENERIC_NOUNS = _words(
     it that this there what who everything nothing life time god weather people someone everyone one here how
     where when why he she they all some anything something thing things way problem issue question answer point
     idea thought internet world moon sun sky rain sugar water food money love moral truth rest other same stuff
-    mine yours if while since because but for so as at boring only fun easy perfect yesterday today tomorrow
+    mine yours nobody everybody somebody anybody each
+    if while since because but for so as at boring only fun easy perfect yesterday today tomorrow
     tonight morning evening afternoon night monday tuesday wednesday thursday friday saturday sunday winning
     hard work practice music art nature reading trust honesty change kindness hope success confidence
     """
@@ -218,7 +242,7 @@ DROPPED_PAST = _words(
     passed moved finished started stopped turned switched pulled booked ordered signed joined changed tried
     worked visited lived studied graduated adopted fixed cancelled canceled cooked baked painted planted talked
     missed landed arrived returned cleaned packed dropped failed managed decided retired stayed played walked
-    watched learned listened ended injured applied earned received picked skipped sprained twisted renewed
+    watched learned listened bought ended injured applied earned received picked skipped sprained twisted renewed
     sorted submitted launched opened closed ripped celebrated donated entered upgraded installed replaced
     repaired trained hiked cycled travelled traveled camped married divorced separated deferred
     """

@@ -5,6 +5,7 @@ invention: whatever is asked, supposed, joked, quoted, reported or secret is lef
 says why.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -13,15 +14,28 @@ from app.domain.event import Event, Role
 from app.domain.memory import Candidate
 from app.domain.normalise import normalise
 from app.domain.policy import Policy
+from workers.extract.followups import Said
 from workers.extract.gate import skip_reason
 from workers.extract.lexicon import GAME
 from workers.extract.people import People, names_in
 from workers.extract.rewrite import ASSISTANT, USER, Person, named
-from workers.extract.sentences import clauses
+from workers.extract.sentences import Clause, clauses
 from workers.extract.statements import Statement, state
 from workers.extract.subjects import Scene
 
-EXTRACTOR = "local-1"  # name and version; a new version reads segments again
+EXTRACTOR = "local-2"  # name and version; a new version reads segments again
+ASKED_THING = re.compile(
+    r"\b(?:what|which) (?:[a-z]+ of )?(?P<thing>[a-z]+) (?:do|is|have|are) (?:you|yours?|it)\b", re.IGNORECASE
+)
+# What an assistant says of itself that is worth keeping: what it did, undertook or recommended.
+PROMISED = re.compile(
+    r"^I(?:'ve| have| will|'ll)? (?:just |also |already |now )*(?:book(?:ed)?|reserved?|order(?:ed)?|schedul(?:e"
+    r"|ed)|set (?:up|a|an|the)"
+    r"|add(?:ed)?|sent|send|email(?:ed)?|creat(?:e|ed)|remind(?:ed)?|chang(?:e|ed)|mov(?:e|ed)|cancel(?:l?ed)?"
+    r"|recommend(?:ed)?|suggest(?:ed)?)\b"
+    r"(?!.*\b(?:if|let me|would|could)\b)"
+)
+REMEMBERED = 12  # statements of a person that later fragments may correct or be dated by
 
 
 @dataclass(slots=True)
@@ -34,42 +48,60 @@ class _Reader:
     question: str | None = None
     playing: str | None = None  # who asked for a game, until they have spoken again
     seen: set[str] = field(default_factory=set)
+    history: dict[str, list[Said]] = field(default_factory=dict)
+    before: dict[str, list[Candidate]] = field(default_factory=dict)  # what the speaker's turn before gave
 
     def read(self, event: Event, speakers: Sequence[str]) -> tuple[list[Candidate], str | None]:
         """The event's candidates, or the reason why there are none."""
         reason = skip_reason(event, self.policy)
         question, self.question = self.question, None
-        if reason is not None:
+        terse = reason == "too_short" and (question is not None or self.history.get(event.speaker))
+        if reason is not None and not terse:
             if event.role is Role.ASSISTANT:
                 self.question = _last_question(event.content)
             return [], reason
-        me = named(event.name) if event.name else USER
-        others = [name for name in speakers if name != event.name]
-        you: Person = named(others[0]) if event.name and len(others) == 1 else ASSISTANT
+        me, you = _persons(event, speakers)
         if self.playing == event.speaker:
             self.playing = None
             return [], "game"
         if GAME.search(event.content):
             self.playing = event.speaker
         people = self.people.setdefault(event.speaker, People())
-        scene = Scene(event.occurred_at, me, you, people, self.names, question)
-        made: list[Candidate] = []
-        reasons: list[str] = []
-        for clause in clauses(event.content):
-            outcome = state(clause, scene)
-            if isinstance(outcome, str):
-                reasons.append(outcome)
-                if outcome == "withdrawn":
-                    made.clear()
-                continue
-            candidate = self._candidate(outcome, event)
-            if candidate is not None:
-                made.append(candidate)
+        history = self.history.setdefault(event.speaker, [])
+        parts = clauses(event.content)
+        asking = any(clause.asks or clause.polite for clause in parts)
+        if question and (asked := ASKED_THING.search(question)):
+            people.thing = asked["thing"].lower()
+        scene = Scene(event.occurred_at, me, you, people, self.names, question, asking, history)
+        made, reasons = self._state(parts, scene, event)
         if event.content.rstrip().endswith("?"):
             self.question = _last_question(event.content)
         best = sorted(made, key=lambda c: -c.confidence)[: self.policy.extract.max_per_event]
         kept = [c for c in made if c in best]
+        self.before[event.speaker] = kept
         return kept, None if kept else (reasons[0] if reasons else "empty")
+
+    def _state(self, parts: Sequence[Clause], scene: Scene, event: Event) -> tuple[list[Candidate], list[str]]:
+        """What the clauses of a turn state, and why others state nothing."""
+        made: list[Candidate] = []
+        reasons: list[str] = []
+        history = self.history[event.speaker]
+        before = self.before.get(event.speaker)
+        for clause in parts:
+            outcome = state(clause, scene) if scene.me is not ASSISTANT or PROMISED.match(clause.text) else "assistant"
+            if isinstance(outcome, str):
+                reasons.append(outcome)
+                if outcome == "withdrawn" and made:
+                    made.clear()
+                elif outcome == "withdrawn" and before:
+                    made.append(_retraction(before, event))
+                continue
+            history.append(Said(outcome.spoken, event.id))
+            del history[:-REMEMBERED]
+            candidate = self._candidate(outcome, event)
+            if candidate is not None:
+                made.append(candidate)
+        return made, reasons
 
     def _candidate(self, statement: Statement, event: Event) -> Candidate | None:
         limits = self.policy.extract
@@ -85,8 +117,8 @@ class _Reader:
             occurred_at=event.occurred_at,
             subject=key.subject if key else None,
             attribute=key.attribute if key else None,
-            value=key.value if key else None,
-            single_valued=key.single if key else False,
+            value=(key.value or None) if key else None,
+            single_valued=key.single and not statement.ends if key else False,
             negated=statement.negated,
             event_time=statement.event_time,
             valid_from=statement.valid_from,
@@ -96,6 +128,9 @@ class _Reader:
             entities=statement.entities,
             session_id=event.session_id,
             agent_id=event.agent_id,
+            correction=statement.correction,
+            corrects=(statement.corrects,) if statement.corrects else (),
+            ends=statement.ends,
         )
 
 
@@ -118,6 +153,32 @@ def extract(
         if reason is not None:
             skipped[event.id] = reason
     return candidates, skipped
+
+
+def _persons(event: Event, speakers: Sequence[str]) -> tuple[Person, Person]:
+    """Who speaks, and to whom."""
+    if not event.name and event.role is Role.ASSISTANT:
+        return ASSISTANT, USER
+    others = [name for name in speakers if name != event.name]
+    you = named(others[0]) if event.name and len(others) == 1 else ASSISTANT
+    return named(event.name) if event.name else USER, you
+
+
+def _retraction(before: Sequence[Candidate], event: Event) -> Candidate:
+    """What takes back the statements of the turn before; it adds nothing itself."""
+    taken = before[-1]
+    return Candidate(
+        text=f"Taken back: {taken.text}",
+        type=taken.type,
+        event_ids=(event.id,),
+        occurred_at=event.occurred_at,
+        subject=taken.subject,
+        attribute=taken.attribute,
+        value=taken.value,
+        session_id=event.session_id,
+        agent_id=event.agent_id,
+        retracts=taken.event_ids,
+    )
 
 
 def _last_question(content: str) -> str | None:

@@ -120,6 +120,8 @@ def _reported(text: str, me: Person, you: Person, *, past: bool) -> str:
     if opens and not past and not together:
         done = _agree_joined(done)
     for pattern, form in _OBJECTS:
+        if form == "own":
+            done = re.sub(r"^[Mm]y own\b", f"{me.opening}'s own", done)
         done = pattern.sub(
             {"reflexive": "themself", "own": "their own", "possessive": me.possessive}.get(form, me.inside), done
         )

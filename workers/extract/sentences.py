@@ -48,11 +48,13 @@ _LEAD = re.compile(
     r"|you know|oops|whoops|no+|bye|ha|hm+|besides|speaking of which|funny enough|to be honest|in fact|of course"
     r"|fine|alright|listen|look|man|dude|gosh"
     r"|god|damn|yay|hooray|phew|meanwhile|otherwise|for now|fun fact|long story short|one more thing|ps|p\.s|note"
-    r"|because|cause"
+    r"|because|cause|no wait|wait"
     r"|cuz|since you ask|or)\b(?:[,:!.\s\u2026]+|$))",
     re.IGNORECASE,
 )
-_KEEP_LEAD = re.compile(r"^(?i:no|so|well|good|right|fine|nice|great|sure|look|god|note|man|or|true)\s+[a-z]")
+_KEEP_LEAD = re.compile(
+    r"^(?!no wait)(?i:no|so|well|good|right|fine|nice|great|sure|look|god|note|man|or|true)\s+[a-z]"
+)
 _SOFT_LEAD = re.compile(r"^(?:so|and|but|also|plus|then|or|because|cause|cuz)\b", re.IGNORECASE)
 _TAIL = re.compile(
     r"(?:[\s,]+(?:lol|lmao+|haha+|hehe|btw|tbh|fwiw|imo|imho|please|thx|thanks|honestly|actually|though|tho"
@@ -105,6 +107,7 @@ class Clause:
     asks: bool = False
     quoted: bool = False
     polite: bool = False  # "please" was said
+    lead: str = ""  # what was said before the matter itself ("no, sorry,")
 
 
 def clauses(content: str) -> list[Clause]:
@@ -124,7 +127,9 @@ def clauses(content: str) -> list[Clause]:
         quoted = "\ue100" in sentence
         bare = sentence.replace("\ue100", " ")
         polite = re.search(r"\b(?:pls|plz|please)\b", bare, re.IGNORECASE) is not None
-        found += [Clause(c, number, asks, quoted, polite) for c in _split(_clean(bare)) if c]
+        lead, matter = _clean(bare)
+        pieces = [piece for piece in _split(matter) if piece]
+        found += [Clause(c, number, asks, quoted, polite, "" if place else lead) for place, c in enumerate(pieces)]
     return found
 
 
@@ -150,13 +155,16 @@ def _sentences(text: str) -> list[str]:
     return parts
 
 
-def _clean(sentence: str) -> str:
+def _clean(sentence: str) -> tuple[str, str]:
+    """What was said before the matter, and the matter."""
     for pattern, better in _CHAT:
         sentence = pattern.sub(better, sentence)
     sentence = re.sub(r"\s+", " ", sentence).strip(" \t,;:")
+    said: list[str] = []
     while (lead := _LEAD.match(sentence)) and not (_KEEP_LEAD.match(sentence) and not _SOFT_LEAD.match(sentence)):
+        said.append(lead.group().strip(" ,.;:!\u2026").lower())
         sentence = sentence[lead.end() :].lstrip(" ,;:-")
-    return _trim(sentence)
+    return " ".join(said), _trim(sentence)
 
 
 def _trim(text: str) -> str:

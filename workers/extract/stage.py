@@ -4,7 +4,7 @@ Nothing is computed inside a transaction; the second one is short and ends with 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -21,13 +21,17 @@ from app.domain.sparse import SparseVector
 from app.domain.work import WorkItem, WorkKind
 from app.ledger.lease import Lease
 from app.services import policy as policies
+from app.services import served
 from app.storage import candidates, event_stages, events, segments, vectors, work
 from app.storage.candidates import StoredCandidate
 from app.storage.event_stages import Extracted
 from app.storage.segments import Segment
 from app.storage.vectors import StoredVector
+from workers.extract import model_run
 from workers.extract.local import EXTRACTOR, extract
-from workers.extract.segmenter import segment
+from workers.extract.model import extractor_name
+from workers.extract.model_run import ModelReader
+from workers.extract.segmenter import SegmentPlan, segment
 from workers.extract.window import Neighbours, window_vectors
 
 RUN_LIMIT = 256  # events of one run: about one second of encoding
@@ -45,6 +49,7 @@ class Reading:
     neighbours: Neighbours
     known: dict[UUID, Event]  # new turns, their neighbours and the neighbours of those
     touched: list[UUID]  # older turns whose window changes
+    echoes: dict[UUID, Event]  # turns that repeat what we served, without it
     policy: Policy
 
 
@@ -94,11 +99,12 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
 
 def _read(context: ProcessContext, item: WorkItem) -> Reading | None:
     scope: UserScope = item.user
+    limit = RUN_LIMIT if context.llm is None else model_run.RUN_LIMIT
     with context.db.transaction(scope) as conn:
-        unread = event_stages.to_extract(conn, scope, item.session_id, RUN_LIMIT + 1)
+        unread = event_stages.to_extract(conn, scope, item.session_id, limit + 1)
         if not unread:
             return None
-        new = unread[:RUN_LIMIT]
+        new = unread[:limit]
         ids = {event.id for event in new}
         around = event_stages.neighbours(conn, scope, list(ids))
         touched = sorted({i for pair in around.values() for i in pair if i is not None} - ids)
@@ -107,11 +113,12 @@ def _read(context: ProcessContext, item: WorkItem) -> Reading | None:
         known = events.by_ids(conn, scope, sorted(wanted - ids)) | {event.id: event for event in new}
         return Reading(
             new=new,
-            more=len(unread) > RUN_LIMIT,
+            more=len(unread) > limit,
             context=event_stages.earlier(conn, scope, new[0], CONTEXT_TURNS),
             neighbours=around,
             known=known,
             touched=touched,
+            echoes=served.echoes(conn, scope, new, context.clock()),
             policy=policies.effective(conn, scope),
         )
 
@@ -122,16 +129,24 @@ def _understand(
     """Cut the turns into segments and read each with the turns before it; embed all statements in one go."""
     read: list[tuple[Segment, list[Candidate], dict[UUID, str]]] = []
     past = list(reading.context)
+    reader = ModelReader(context, context.llm, item.user, lease) if context.llm is not None else None
+    place = 0
     limit = min(CONTEXT_TURNS, reading.policy.extract.context_events)
     for plan in segment(reading.new, dense, reading.policy):
         lease.check()
-        made, skipped = extract(plan.events, past[len(past) - min(limit, len(past)) :], reading.policy)
+        before = past[len(past) - min(limit, len(past)) :]
+        vectors_of = dense[place : place + len(plan.events)]
+        place += len(plan.events)
+        heard = replace(plan, events=tuple(reading.echoes.get(event.id, event) for event in plan.events))
+        extractor, made, skipped = _read_segment(heard, before, reading.policy, reader, vectors_of)
+        fruitful = {event_id for candidate in made for event_id in candidate.event_ids}
+        skipped |= dict.fromkeys(reading.echoes.keys() - fruitful, "served")
         ids = tuple(event.id for event in plan.events)
         row = Segment(
             id=context.new_id(),
             session_id=item.session_id,
             event_ids=ids,
-            extractor=EXTRACTOR,
+            extractor=extractor,
             title=plan.title,
             keywords=plan.keywords,
             participants=plan.participants,
@@ -153,6 +168,22 @@ def _understand(
         )
         for row, made, skipped in read
     ]
+
+
+def _read_segment(
+    plan: SegmentPlan,
+    before: Sequence[Event],
+    policy: Policy,
+    reader: ModelReader | None,
+    dense: npt.NDArray[np.float32],
+) -> tuple[str, list[Candidate], dict[UUID, str]]:
+    """By the model where there is one that answers, else locally: the extractor's name tells, with the reason."""
+    found = reader.read(plan.events, before, policy, dense) if reader is not None else None
+    if reader is not None and found is not None:
+        return extractor_name(reader.model), found.candidates, found.skipped
+    made, skipped = extract(plan.events, before, policy)
+    reason = reader.reason if reader is not None else None
+    return f"{EXTRACTOR} ({reason})" if reason else EXTRACTOR, made, skipped
 
 
 def _encode(context: ProcessContext, texts: Sequence[str], lease: Lease) -> npt.NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """One clause to one statement, or the reason why it is none. For the local extractor; the order of checks matters."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
@@ -9,10 +10,14 @@ from app.domain.secrets import contains_secret
 from app.domain.temporal import TimeSpan, absolute, resolve, tense_of
 from app.domain.temporal_rules import Tense
 from workers.extract import lexicon as words
+from workers.extract.anchors import anchored
 from workers.extract.attributes import Key, entities_of, key_of, negated, type_of
+from workers.extract.followups import answered, corrected
 from workers.extract.rewrite import ASSISTANT, Person, third_person
 from workers.extract.sentences import Clause
+from workers.extract.states import ended_state, plan_of
 from workers.extract.subjects import Scene, with_subject
+from workers.extract.wishes import preferred, standing_wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,10 @@ class Statement:
     importance: float
     confidence: float
     entities: tuple[str, ...]
+    spoken: str  # the sentence as it was meant, in the speaker's own words, with its dates
+    corrects: UUID | None = None
+    correction: bool = False
+    ends: bool = False
 
 
 _WORD_ASKS = re.compile(
@@ -38,13 +47,22 @@ _WORD_ASKS = re.compile(
     r"|doesn't|can't|won't"
     r"|any|how about|what about)\s+(?:I|you|we|he|she|it|they|this|that|there|the|my|your|our|a|an|any\w*|some\w*"
     r"|tips|ideas"
-    r"|[A-Z]\w+)\b)",
+    r"|(?-i:[A-Z]\w+))\b|(?:can|do|does|did|is|are|should)\s+[a-z]+\s+[a-z]+)",
     re.IGNORECASE,
 )
-_FIRST_WORD = re.compile(
-    r"^(?:I\b|I'|[Ww]e\b|[Mm]y\b|[Oo]ur\b|[Tt]he|[Tt]hey|[Hh]e\b|[Ss]he\b|[Ii]t\b|[Tt]his|[Tt]hat|[Tt]here"
-    r"|[Yy]ou\b|[Aa]n?\b)"
+_NOUN_FIRST = re.compile(r"^[a-z]+ [a-z]+(?:'s| is| are| was) ")
+# Where a key lies is as good as the key.
+_HIDDEN_KEY = re.compile(
+    r"\bkeys?\b(?! (?:point|thing|part|idea|is to)).{0,24}"
+    r"\b(?:under|underneath|behind|beneath|inside|on top of|hidden)\b",
+    re.IGNORECASE,
 )
+_CLAIM = re.compile(
+    r"^[Mm]y [\w-]+(?: [A-Z]\w+)? (?:says?|said|claims?|claimed|swears?|swore|reckons?|insists?|thinks|believes"
+    r"|jokes?)\b"
+)
+_UNSAID = re.compile(r"\b(?:it|that|this|them|those|one)\W*$", re.IGNORECASE)
+_WHOLE = re.compile(r"^(?:I|[Mm]y|[Ww]e|[Oo]ur)\b")
 _HELP = re.compile(
     r"^(?:I|we)(?:'d|'m|'re)?\s+(?:just |really |also |would )*(?:need|want|like|looking for|after|wanting|love"
     r"|trying to (?:find|write|fix|get this))\b"
@@ -64,10 +82,12 @@ _YOU_CLAIM = re.compile(
     re.IGNORECASE,
 )
 _WITHDRAWS = re.compile(
-    r"^(?:jk|just kidding|kidding|i'm kidding|i'm joking|just joking|joking|not really|scratch that"
-    r"|ignore (?:that|me))\b",
+    r"^(?:jk|just kidding|kidding|i'm kidding|i'm joking|just joking|joking|not really|(?:scratch|scrap) (?:that|it)"
+    r"|ignore (?:that|me)|forget (?:that|it|what I said|I said (?:that|anything))|never ?mind|delete that)\b(?! one\b)"
+    r"(?!.*\b(?:make|should|meant)\b)",
     re.IGNORECASE,
 )
+_CORRECTS = re.compile(r"\b(?:no+|nope|sorry|oops|whoops|wait|correction|i mean)\b")
 _LOOSE = re.compile(
     r"\b(?:i|i'm|i've|i'll|i'd|my|mine|me|we|our|you|your|today|yesterday|tomorrow|tonight"
     r"|(?:last|next|this|coming) (?:week|month|year|weekend|night|spring|summer|autumn|fall|winter|\w+day)"
@@ -75,38 +95,61 @@ _LOOSE = re.compile(
     re.IGNORECASE,
 )
 _IN_QUOTES = re.compile(r"[\"\u201c\u201d][^\"\u201c\u201d]*[\"\u201c\u201d]")
-_ALWAYS = re.compile(r"\b(?:always|never|from now on|every time)\b", re.IGNORECASE)
 _WORDS_OF = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
-def state(clause: Clause, scene: Scene) -> Statement | str:
+def state(clause: Clause, scene: Scene) -> Statement | str:  # noqa: PLR0911 - one return for each way
     """The statement that a clause makes, or a short reason why it makes none."""
-    text = clause.text
+    text, alone = clause.text, scene.you is ASSISTANT
     reason = _not_worth(clause, text)
+    if reason is None or reason == "too_short":
+        put_right = corrected(clause, scene.history, scene.said_at) if alone else None
+        if put_right is not None:
+            made = _finish(put_right.sentence, scene, confidence=0.7)
+            return made if isinstance(made, str) else replace(made, correction=True, corrects=put_right.event_id)
+        answer = answered(text, scene.asked) if alone and scene.asked else None
+        if answer is not None:
+            scene.people.listen(answer, scene.me, scene.names)
+            about = with_subject(answer, scene)
+            return _finish(about[0], scene, confidence=0.75) if about else "no_subject"
     scene.people.listen(text, scene.me, scene.names)
     if reason is not None:
         return reason
-    wish = _standing_wish(clause, text, scene.me)
+    wish = standing_wish(clause, text, scene.me, asking=scene.asking, alone=alone)
     if wish is not None:
         return _finish(wish, scene, confidence=0.7)
     if _is_request(text):
         return "request"
-    about = with_subject(text, scene)
+    about = with_subject((preferred(text) if alone else None) or text, scene)
     if about is None:
         return "hypothetical" if words.HYPOTHETICAL.search(text) else "no_subject"
-    sentence, confidence = about
-    return _not_meant(sentence, scene.you) or _finish(sentence, scene, confidence=confidence)
+    sentence, confidence = anchored(_asserted(about[0]), scene.history, scene.said_at), about[1]
+    unmeant = _not_meant(sentence, scene.you)
+    if unmeant is not None:
+        return unmeant
+    made = _finish(sentence, scene, confidence=confidence)
+    return made if isinstance(made, str) or not _CORRECTS.search(clause.lead) else replace(made, correction=True)
+
+
+def _asserted(sentence: str) -> str:
+    """What is said before a supposition begins: "I have five cousins and none would help" -> "I have five cousins"."""
+    doubt = words.HYPOTHETICAL.search(sentence)
+    if doubt is None or not _WHOLE.match(sentence):
+        return sentence
+    cuts = [m.start() for m in re.finditer(r",\s|\s(?:and|but|which|so|who)\s", sentence[: doubt.start()])]
+    before = sentence[: cuts[-1]] if cuts else ""
+    return before if len(before.split()) >= 4 and not words.HYPOTHETICAL.search(before) else sentence
 
 
 def _not_meant(sentence: str, you: Person) -> str | None:
     """Why a sentence with its subject is still no statement of fact."""
     sentence = _IN_QUOTES.sub("", sentence)
-    own = re.match(r"^(?:I|we|my|our)\b", sentence, re.IGNORECASE)
+    own = re.match(r"^(?:I|we|my|our)\b", sentence, re.IGNORECASE) and not (_CLAIM.match(sentence) and you is ASSISTANT)
     if words.HYPOTHETICAL.search(sentence):
         return "hypothetical"
     if words.REPORTED.search(sentence) and not own and not words.TRUSTED.search(sentence):
         return "reported"
-    if words.FILLER.search(sentence):
+    if words.FILLER.search(sentence) or (len(sentence.split()) <= 6 and _UNSAID.search(sentence)):
         return "small_talk"
     if _HELP.search(sentence) or (_YOU_CLAIM.search(sentence) and not own and you is ASSISTANT):
         return "addressed"
@@ -120,31 +163,23 @@ def _not_worth(clause: Clause, text: str) -> str | None:  # noqa: PLR0911 - one 
         return "question"
     if clause.quoted and len(text.split()) < 12:
         return "quotation"
-    if contains_secret(text):
+    if contains_secret(text) or _HIDDEN_KEY.search(text):
         return "secret"
     if words.JOKE.search(text):
         return "joke"
     if words.GAME.search(text):
         return "game"
-    if len(_WORDS_OF.findall(text)) < 2:
+    if len(_WORDS_OF.findall(text)) < 2 and not clause.polite:
         return "too_short"
     if words.SMALL_TALK.match(text):
         return "small_talk"
     return None
 
 
-def _standing_wish(clause: Clause, text: str, me: Person) -> str | None:
-    """A lasting instruction to the assistant, in words that stand for themselves."""
-    if not words.DURABLE.search(text) or _FIRST_WORD.match(text) or words.HYPOTHETICAL.search(text):
-        return None
-    first = text.split(maxsplit=1)[0].lower()
-    if first in words.IMPERATIVE or clause.polite or _ALWAYS.search(text):
-        return f"{me.opening} has a standing request: {text}"
-    return None
-
-
 def _is_request(text: str) -> bool:
     first = text.split(maxsplit=1)[0].lower()
+    if _NOUN_FIRST.match(text) or words.PAST & {w.lower() for w in text.split()[1:2]}:
+        return False  # "start date is ...", "talk went well"
     if first in words.IMPERATIVE and first not in {"left", "put", "read", "set", "let"}:
         return True
     return first in {"need", "want", "wanting", "looking"} or (
@@ -157,7 +192,8 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     tense = tense_of(sentence)
     today = scene.said_at.date().isoformat()
     past = tense is Tense.PAST or any(span.when.text < today[: len(span.when.text)] for span in spans)
-    text = third_person(absolute(sentence, spans), scene.me, scene.you, past=past)
+    spoken = absolute(sentence, spans)
+    text = third_person(spoken, scene.me, scene.you, past=past)
     text = _dot(text)
     if _LOOSE.search(_IN_QUOTES.sub("", text)):
         return "not_self_contained"
@@ -166,7 +202,12 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     if len(_WORDS_OF.findall(text)) < 4:
         return "too_short"
     event_time, valid_from, valid_to, ahead = _times(spans, today)
-    key = key_of(text.rstrip("."))
+    bare = text.rstrip(".")
+    over = ended_state(bare) if scene.you is ASSISTANT else None
+    key = over or key_of(bare)
+    called_off = over is not None and over.attribute.startswith("plan:")
+    if key is None and (ahead or tense is Tense.FUTURE):
+        key = plan_of(bare, event_time.text if event_time else None)
     kind = type_of(text, tense=tense, dated=event_time is not None, ahead=ahead)
     return Statement(
         text=text,
@@ -179,6 +220,9 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
         importance=_importance(kind, key, text),
         confidence=confidence,
         entities=entities_of(text),
+        spoken=spoken,
+        correction=called_off,
+        ends=over is not None and not called_off,
     )
 
 

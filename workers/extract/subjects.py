@@ -1,11 +1,13 @@
 """Whom a clause is about, said out loud: dropped subjects, pronouns and bare nouns. For the local extractor."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.temporal import resolve
 from workers.extract import lexicon as words
+from workers.extract.followups import Said
 from workers.extract.people import People, named_subject, own_family
 from workers.extract.rewrite import ASSISTANT, Person
 
@@ -19,16 +21,77 @@ _OPENS_VAGUE = re.compile(
     r"|everything|having|being|knowing|seeing|what|how|if|when|must|lucky|having)\b",
     re.IGNORECASE,
 )
-_PRONOUN = re.compile(r"^(?P<who>[Hh]e|[Ss]he|[Hh]is|[Hh]er)(?P<short>'s|'ll|'d)?(?=\s)")
+_PRONOUN = re.compile(r"^(?P<who>[Hh]e|[Ss]he|[Hh]is|[Hh]er|[Tt]hey|[Tt]heir)(?P<short>'s|'ll|'d|'re|'ve)?(?=\s)")
+_VAGUE_THEY = re.compile(
+    r"^(?:they(?:'re| are)?|their) (?:called|say|said|told|want(?:ed)? me|gave|fixed|charge|make|sell|just)\b"
+)
+_TRUSTED_SUBJECT = re.compile(
+    r"^(?:the\s+)?(?P<who>vet|doctor|dr|gp|dentist|physio|therapist|surgeon|midwife|landlord|boss|trainer|nutritionist"
+    r"|dietitian|optician|cardiologist|specialist|lawyer|accountant)\s+"
+    r"(?=says?|said|moved|put|changed|told|wants?|gave|thinks|prescribed|switched|confirmed|found|recommends?"
+    r"|recommended)"
+)
+_HEALTH = re.compile(
+    r"^(?:an? |the )?(?:[a-z0-9-]+ ){0,3}(?:fracture|sprain|diabetes|diabetic|asthma|migraines?|allergy"
+    r"|intolerance|tinnitus"
+    r"|arthritis|tendonitis|hernia|concussion|infection|anemia|anaemia|eczema|hay ?fever|insomnia|adhd|vertigo"
+    r"|sciatica)\b"
+    r"(?!.*\b(?:is|was|are|can|does)\b)",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(r"^(?!an? |the |\d)(?:[a-z-]+ ){0,3}(?:fracture|sprain|hernia|concussion)\b")
+_HEDGE = re.compile(
+    r"^(?:just|finally|already|recently|still|also|only|now|currently|mostly)\s+(?=[a-z])", re.IGNORECASE
+)
+_LIKES = re.compile(
+    r"^(?:(?:absolutely |really |honestly )?(?:love|hate|prefer|adore|dislike|detest|loathe|enjoy|live|drink"
+    r"|drive|own)\s+"
+    r"(?!(?:it|that|this|you|your|these|those|how|to (?:know|hear|see))\b)\w"
+    r"|(?:can't stand|cannot stand|don't (?:like|eat|drink|drive|do|want|own|speak))\s+(?!(?:it|that|this)\b)\w)"
+)
+_FAN = re.compile(
+    r"^(?:not (?:a|much of a|really a|the biggest)|(?:a )?(?:big|huge|massive)|more of an?)\s+[\w -]{0,30}?(?:fan"
+    r"|person|eater|drinker|guy|girl|lover)\b"
+)
+_LABEL = re.compile(
+    r"^(?:the |my )?(?P<label>[a-z][\w-]*(?: (?!for\b|from\b|is\b"
+    r"|to\b)[\w-]+){0,3}(?: for [a-z]+)?):\s+(?P<value>\S+\s+\S.*)$"
+)
+_ROUTINE = re.compile(
+    r"^(?!no\b|not\b)(?P<what>[a-z][\w -]{2,30}?),?\s+(?:once|twice|(?:three|four|five|\d+) times|\dx"
+    r"|every (?:other )?(?:day|week|month|year"
+    r"|morning|evening|night|\w+day)|on \w+days|(?:mon|tues|wednes|thurs|fri|satur|sun)days)\b"
+)
+_HAS_VERB = re.compile(r"\b(?:is|are|was|were|has|have|do|does|go|goes|\w+ed|you|I|it|they|he|she|we)\b")
+# A word of judgement about a thing that nobody said is theirs.
+_OPINION = re.compile(
+    r"(?:so |too |very |really |pretty |quite |a bit )*(?:expensive|cheap|great|good|bad|nice|awful|weird|hard"
+    r"|easy|cute|lovely"
+    r"|terrible|amazing|fun|boring|beautiful|ugly|crazy|insane|annoying|worth|fine|ok|okay|perfect|cool|rude"
+    r"|silly)(?: .{0,12})?"
+)
+_FIGURE = re.compile(r"^(?!(?:is|are|does|do|can|should|did|was|will|how|what|per|version|error)\b).*\d", re.IGNORECASE)
+_ABOUT_IT = re.compile(
+    r"^[Ii]t(?P<verb>'s| is| has| cost| costs| weighs| runs on| needs)\s+(?P<rest>(?:an? (?:\d|[A-Z]|old|new"
+    r"|used)|called|named|from|\d|[A-Z]).*)$"
+)
+_ROLE_NOW = re.compile(r"^(?P<role>[a-z][\w -]{3,30}?) (?:now|these days|by trade)$")
 _NOUN = re.compile(
     r"^(?:the\s+)?(?P<noun>[a-z][\w-]*(?:\s+[a-z][\w-]*)?(?:\s+(?:at|of|for|in|with)\s+(?:the\s+)?\w+)?)"
-    r"(?P<verb>'s|\s+is|\s+was|\s+runs?|\s+ends?|\s+starts?|\s+lasts?|\s+gets?|\s+goes|\s+has|\s+needs)\s+(?=\S)"
+    r"(?P<verb>'s|\s+is|\s+was|\s+runs?|\s+ends?|\s+starts?|\s+lasts?|\s+gets?|\s+goes|\s+has|\s+needs"
+    r"|\s+stays?|\s+costs?|\s+hurts?|\s+arrives?|\s+eats|\s+sleeps|\s+likes|\s+expires?|\s+opens|\s+closes|\s+moved"
+    r"|\s+changed|\s+finishes|\s+due|\s+died|\s+broke)\s+(?=\S)"
 )
 _DROPPED = re.compile(r"^(?P<verb>[a-z]+(?:'t)?)\b(?P<rest>.*)$", re.DOTALL)
 _AFTER_GERUND = re.compile(
     r"^\s+(?:an?|the|my|our|to|on|in|for|at|with|from|through|some|back|up|off|out|home|this|as|\d)\b"
 )
 _ABOUT_YOU = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
+_WH = re.compile(
+    r"^(?:and |so |oh |nice |cute )?(?:how (?:many|old|long|often|far|big)|what(?:'s| is| are|)|which|when|where"
+    r"|who)\b",
+    re.IGNORECASE,
+)
 _OFFER = re.compile(
     r"\b(?:want me|would you like|should I|shall I|do you want|may I|can I|could you|can you|did you know"
     r"|do you know|you know"
@@ -53,58 +116,112 @@ class Scene:
     people: People
     names: frozenset[str]
     asked: str | None = None
+    asking: bool = False  # the message asks for something
+    history: Sequence[Said] = ()  # what the same person stated before, oldest first
 
 
 def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: PLR0911 - one return for each way
     """The clause with its subject, and how sure we are of it; None if nobody can tell whom it is about."""
-    me, people, names, asked = scene.me, scene.people, scene.names, scene.asked
+    people, names = scene.people, scene.names
     text = re.sub(r"^[Mm]e,? (?=I\b)", "", own_family(text.removeprefix(f"{scene.you.inside}, ")))
     if _OPENS_FIRST.match(text):
         return _OWN_IS.sub(r"\g<own> is", text), 0.85
+    if _TRUSTED_SUBJECT.match(text) and scene.you is ASSISTANT:
+        return f"my {re.sub(r'^the ', '', text)}", 0.7
     pronoun = _PRONOUN.match(text)
-    if pronoun:
+    if pronoun and not _VAGUE_THEY.match(text.lower()):
         who = people.meant_by(pronoun["who"])
         return (_for_pronoun(text, pronoun, who), 0.7) if who else None
-    if named_subject(text, names):
-        return text, 0.75
+    named = named_subject(text, names | people.relations.keys())
+    if named:
+        known = people.relations.get(named)
+        return (f"{known}{text[len(named) :]}" if known and text.startswith(named) else text), 0.75
     completed = _completed(text)
     if completed:
         return completed, 0.65
     if _FIRST.search(text) and not _OPENS_VAGUE.match(text):
         return text, 0.7
-    alone = scene.you is ASSISTANT  # two people who chat speak in whole sentences: bare nouns are general there
-    noun = _NOUN.match(text) if alone else None
+    # Two people who chat speak in whole sentences: bare nouns are general there.
+    return _fragment(text, scene) if scene.you is ASSISTANT else _note(text, scene)
+
+
+def _fragment(  # noqa: PLR0911 - one return for each way
+    text: str, scene: Scene
+) -> tuple[str, float] | None:
+    """Words to the assistant without a subject, as what they say of the one who speaks."""
+    noun = _NOUN.match(text)
     if noun and not {noun["noun"].split()[0], noun["noun"].split()[-1]} & (words.GENERIC_NOUNS | words.NOT_VERBS):
-        verb = " is" if noun["verb"] == "'s" else noun["verb"]
+        verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
+        if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
+            verb = verb.replace(" is", " are")
+        if _OPINION.fullmatch(text[noun.end() :]):
+            return None
         return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
-    if alone and asked and _answers(text, asked):
-        return f'To the question "{asked}?" {me.inside} answered: {text}', 0.55
+    label = _LABEL.match(text)
+    if label and label["label"].split()[-1] not in words.GENERIC_NOUNS and not words.HYPOTHETICAL.search(text):
+        return f"my {label['label']}: {label['value']}", 0.6
+    if scene.asked and _answers(text, scene.asked):
+        return f'To the question "{scene.asked}?" {scene.me.inside} answered: {text}', 0.55
+    routine = _ROUTINE.match(text)
+    if routine and not _HAS_VERB.search(routine["what"]):
+        return f"I have {text}", 0.6
+    thing = scene.people.thing
+    about_it = _ABOUT_IT.match(text)
+    if about_it and thing:
+        return f"my {thing} {about_it['verb'].replace(chr(39) + 's', 'is').strip()} {about_it['rest']}", 0.6
+    note = _note(text, scene)
+    if (
+        note is None
+        and not scene.asking
+        and _FIGURE.search(text)
+        and 3 <= len(text.split()) <= NOTE_WORDS
+        and not _OPENS_VAGUE.match(text)
+    ):
+        return (f"{scene.me.opening} notes: {text}", 0.5) if not _ABOUT_YOU.search(text) else None
+    return note
+
+
+def _note(text: str, scene: Scene) -> tuple[str, float] | None:
+    """A short dated remark without a verb, told as a note."""
     if resolve(text, scene.said_at) and len(text.split()) <= NOTE_WORDS and not _OPENS_VAGUE.match(text):
-        return f"{me.opening} notes: {text}", 0.55
+        return f"{scene.me.opening} notes: {text}", 0.55
     return None
 
 
 def _for_pronoun(text: str, pronoun: re.Match[str], who: str) -> str:
     rest = text[pronoun.end() :]
-    if pronoun["who"].lower() in {"his", "her"}:
+    if pronoun["who"].lower() in {"his", "her", "their"}:
+        if short_is := re.match(r"\s+[a-z]+'s (?=[A-Z\d])", rest):
+            rest = f"{short_is.group()[:-3]} is {rest[short_is.end() :]}"
         return f"{who}'s{rest}"
-    short = {"'s": " is", "'ll": " will", "'d": " would"}.get(pronoun["short"] or "", "")
+    short = {"'s": " is", "'ll": " will", "'d": " would", "'re": " are", "'ve": " have"}.get(pronoun["short"] or "", "")
     if short == " is" and re.match(r"\s+(?:got|been|had|gone|moved|started|stopped|finished)\b", rest):
         short = " has"
     return f"{who}{short}{rest}"
 
 
-def _completed(text: str) -> str | None:
+def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each word that is left out
     """A clause whose "I" was left out, with it."""
+    hedge = _HEDGE.match(text)
+    text = text[hedge.end() :] if hedge else text
     dropped = _DROPPED.match(text)
     if dropped is None:
         return None
+    if _LIKES.match(text):
+        return f"I {text}"
+    if _FAN.match(text):
+        return f"I am {'a ' if text.startswith(('big', 'huge', 'massive')) else ''}{text}"
+    role = _ROLE_NOW.match(text)
+    if role and words.JOBS.search(role["role"]):
+        return f"I am {text}"
+    if _HEALTH.match(text):
+        return f"I have {'a ' if _COUNTED.match(text) else ''}{text}"
     verb, rest = dropped["verb"].lower(), dropped["rest"]
     if verb == "been":
         return f"I have {text}"
     if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER:
         return f"I {text}"
-    if verb in words.GERUNDS and _AFTER_GERUND.match(rest):
+    if verb in words.GERUNDS and (_AFTER_GERUND.match(rest) or len(rest.split()) >= 4):
         return f"I am {text}"
     if verb in words.STATES or re.match(r"not an? ", text):
         return f"I am {text}"
@@ -113,6 +230,9 @@ def _completed(text: str) -> str | None:
 
 def _answers(text: str, asked: str) -> bool:
     """Whether the clause is a short answer to a question about the one who speaks."""
-    if _ABOUT_YOU.search(asked) is None or _OFFER.search(asked) or _OPENS_VAGUE.match(text):
+    if re.match(r"(?:just|not really|nothing|dunno|sort of|kind of|sure|maybe|depends)\b", text, re.IGNORECASE):
         return False
-    return 2 <= len(text.split()) <= ANSWER_WORDS and not re.search(r"\b(?:it|that|this|you)\b", text, re.IGNORECASE)
+    about_you = _ABOUT_YOU.search(asked) or (len(asked.split()) <= 8 and _WH.match(asked))
+    if not about_you or _OFFER.search(asked) or _OPENS_VAGUE.match(text):
+        return False
+    return len(text.split()) <= ANSWER_WORDS and not re.search(r"\b(?:it|that|this|you)\b", text, re.IGNORECASE)

@@ -138,6 +138,42 @@ class MemoryVersionAnswer(AnswerModel):
     recorded_until: Moment | None
 
 
+class LinkType(StrEnum):
+    SIMILAR = "similar"
+    CAUSAL = "causal"
+    TEMPORAL = "temporal"
+    PART_OF = "part_of"
+    MENTIONS = "mentions"
+    CONTRADICTS = "contradicts"
+    DERIVED_FROM = "derived_from"
+
+
+class LinkDirection(StrEnum):
+    OUT = "out"
+    IN = "in"
+
+
+class MemoryLink(AnswerModel):
+    """An edge between the memory and another one. A `causal` link leads from what happened to its reason."""
+
+    id: UUID
+    type: LinkType
+    direction: LinkDirection
+    weight: float
+    reason: str | None
+    memory_id: Annotated[UUID, Field(description="the memory at the other end")]
+    text: str
+    status: MemoryStatus
+    created_at: Moment
+
+
+class MemoryLinks(AnswerModel):
+    """Links, the oldest first."""
+
+    items: list[MemoryLink]
+    next_cursor: str | None
+
+
 class MemoryHistory(AnswerModel):
     """Versions, the first one first."""
 

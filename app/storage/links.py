@@ -1,0 +1,77 @@
+"""Typed edges between memories: written with the memory that they start from, read for answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.memory_writes import NewMemory
+from app.domain.scope import Scope, UserScope
+from app.storage.db import Connection
+
+
+def insert(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
+    """Store the links of these memories."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO links (id, project_id, user_id, from_id, to_id, type, weight, reason)"
+            " VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [
+                (scope.project_id, scope.user_id, memory.id, link.to_id, link.type, link.weight, link.reason)
+                for memory in new
+                for link in memory.links
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge of a memory: out of it, or into it; `other_*` is the memory at its other end."""
+
+    id: UUID
+    type: str
+    outgoing: bool
+    weight: float
+    reason: str | None
+    created_at: datetime
+    other_id: UUID
+    other_text: str
+    other_status: str
+    other_session_id: str | None
+
+
+OF_MEMORY = """
+SELECT l.id, l.type, l.from_id = %(id)s AS outgoing, l.weight, l.reason, l.created_at, m.id AS other_id,
+       m.text AS other_text, m.status AS other_status, m.session_id AS other_session_id
+FROM links l JOIN memories m ON m.id = CASE WHEN l.from_id = %(id)s THEN l.to_id ELSE l.from_id END
+    AND m.project_id = l.project_id AND m.user_id = l.user_id
+WHERE l.project_id = %(project)s AND (l.from_id = %(id)s OR l.to_id = %(id)s) AND m.status <> 'erased'
+  AND (%(session)s::text IS NULL OR m.session_id = %(session)s)
+  AND (l.created_at, l.id) > (coalesce(%(at)s, '-infinity'::timestamptz),
+                              coalesce(%(after)s, '00000000-0000-0000-0000-000000000000'::uuid))
+ORDER BY l.created_at, l.id LIMIT %(limit)s
+"""
+
+
+def of_memory(  # noqa: PLR0913 - whose, as far as the caller sees, one page
+    conn: Connection,
+    scope: Scope,
+    memory_id: UUID,
+    *,
+    session_id: str | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 50,
+) -> list[Link]:
+    """The links from and to a memory, the oldest first; with `session_id` only those to memories of that session."""
+    rows = conn.execute(
+        OF_MEMORY,
+        {
+            "id": memory_id,
+            "project": scope.project_id,
+            "session": session_id,
+            "at": after[0] if after else None,
+            "after": after[1] if after else None,
+            "limit": limit,
+        },
+    ).fetchall()
+    return [Link(**row) for row in rows]
