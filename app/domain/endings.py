@@ -16,6 +16,9 @@ _SAID = {
     "has": "has|have|owns|own|drives|drive|rides|ride|keeps|keep|got|bought|adopted",
     "likes": "likes|like|loves|love|enjoys|enjoy|adores|eats|eat|drinks|drink|smokes|smoke",
     "plays": "plays|play|practises|practices",
+    "does": "takes|take|uses|use|does|do|is on|attends|attend|goes to|studies|study|learns|learn|reads|runs|run|pays"
+    "|drives|has|eats|drinks|follows|wears|keeps|works with|is taking|is using|is learning|is studying|is reading"
+    "|is a|is an",
 }
 _STATES = frozenset({MemoryType.FACT, MemoryType.PREFERENCE, MemoryType.EPISODE})
 NEAR_WORDS = 5  # between the verb and the thing ("has a small dark red Volvo")
@@ -111,8 +114,10 @@ def _speaks(  # noqa: PLR0913, PLR0917 - a statement, and a key
 ) -> bool:
     """Whether a statement says the state (of, attribute, value) in its own words: "The user has a red Volvo."."""
     verbs = _SAID.get(attribute or "")
-    if verbs is None or not value or of != "user" or subject not in {None, "user"} or type_ not in _STATES:
+    owner, _, whose = (of or "").partition(" ")
+    if verbs is None or not value or owner != "user" or subject not in {None, "user", of} or type_ not in _STATES:
         return False
+    who = rf"the users {re.escape(whose)}" if whose else "the users?"
     thing = re.escape(normalise(value))
     between = rf"(?:\S+ ){{0,{NEAR_WORDS}}}?"
-    return re.match(rf"the user (?:\S+ ){{0,2}}?(?:{verbs}) {between}{thing}s?\b", normalise(text)) is not None
+    return re.match(rf"{who} (?:\S+ ){{0,2}}?(?:{verbs}) {between}{thing}s?\b", normalise(text)) is not None

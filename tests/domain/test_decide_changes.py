@@ -125,6 +125,21 @@ def test_an_ending_finds_the_state_that_was_said_without_its_key():
     assert (late.reason, late.live_until) == ("arrived_late", sold.occurred_at)
 
 
+@pytest.mark.parametrize(
+    ("text", "thing", "subject"),
+    [
+        ("The user takes folic acid every morning.", "folic acid", "user"),
+        ("The user's team uses Jenkins for all builds.", "jenkins", "user team"),
+        ("The user's phone is a Pixel 6 and the battery dies by lunch.", "pixel 6", "user"),
+    ],
+)
+def test_what_is_finished_with_or_replaced_ends_the_state_that_used_it(text, thing, subject):
+    state = known(said(text))
+    ending = replace(over("does", thing, 3), subject=subject)
+    assert decide(ending, [state], RULES).invalidates == (state.id,)
+    assert decide(replace(ending, subject="anna"), [state], RULES).invalidates == ()
+
+
 def test_an_ending_with_an_empty_value_ends_any():
     home = known(of("relationship", "engaged"))
     assert decide(over("relationship", "", 5), [home], RULES).invalidates == (home.id,)

@@ -61,6 +61,14 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
             rf"(?:moved|relocated|has moved)\s+(?:back |over |up |down |out |house )*(?:from [\w ]+ )?to\s+{_PLACE}",
         ),
         (
+            "home",
+            True,
+            (
+                r"(?!.{0,40}\b(?:look|search|hunt|view|dream|want|would|might|visit|sell|sold|sav|clean)).{0,60}?\b"
+                rf"new\s+(?:flat|house|apartment|place|home|studio)\s+in\s+{_PLACE}"
+            ),
+        ),
+        (
             "relationship",
             True,
             r"(?:is|got|is now|are)\s+(?P<value>married|engaged|divorced|single|separated|widowed)\b",

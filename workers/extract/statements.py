@@ -15,7 +15,7 @@ from workers.extract.attributes import Key, entities_of, key_of, negated, type_o
 from workers.extract.followups import answered, corrected
 from workers.extract.rewrite import ASSISTANT, Person, third_person
 from workers.extract.sentences import Clause
-from workers.extract.states import ended_state, plan_of
+from workers.extract.states import ended_state, plan_of, replaced_state
 from workers.extract.subjects import Scene, with_subject
 from workers.extract.wishes import preferred, standing_wish
 
@@ -205,6 +205,8 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     bare = text.rstrip(".")
     over = ended_state(bare) if scene.you is ASSISTANT else None
     key = over or key_of(bare)
+    if key is None and scene.you is ASSISTANT:
+        over = key = replaced_state(bare)
     called_off = over is not None and over.attribute.startswith("plan:")
     if key is None and (ahead or tense is Tense.FUTURE):
         key = plan_of(bare, event_time.text if event_time else None)

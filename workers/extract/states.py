@@ -54,6 +54,42 @@ _PLANNED = re.compile(
     r"(?: appointment| check-?up)?(?P<more>(?: with (?:the user's [a-z]+ )?[A-Z][\w-]+)?(?: (?:to|in"
     r"|for) [A-Z][\w-]+)?)"
 )
+_OLD = r"(?:the user's |the |their |an? )?(?P<thing>(?:[\w.+-]+ ){0,2}?[\w.+-]+)"
+_AFTER = r"(?=$|[,;]|\.(?!\d)| (?:on|in|for|at|after|because|when|last|and|so|now)\b)"
+# What is finished every day, and what a pronoun stands for, is no state.
+_OF_THE_DAY = frozenset(
+    [
+        "work",
+        "school",
+        "dinner",
+        "lunch",
+        "breakfast",
+        "homework",
+        "shift",
+        "day",
+        "week",
+        "it",
+        "that",
+        "this",
+        "them",
+        "everything",
+        "one",
+        "call",
+        "meeting",
+    ]
+)
+# Another thing takes the place of one that was used, eaten, taken, learnt; or that is finished with.
+_REPLACED = (
+    re.compile(
+        rf"{_SUBJECT} {_MAYBE}(?:switched|switches|moved|migrated|changed|upgraded|converted) (?:over |up )?from "
+        rf"{_OLD} to\b"
+    ),
+    re.compile(
+        rf"{_SUBJECT} {_MAYBE}(?:replaced|swapped|traded|exchanged|ditched|dropped) {_OLD} "
+        r"(?:with|for|by|in favou?r of)\b"
+    ),
+    re.compile(rf"{_SUBJECT} {_MAYBE}(?:finished|completed|paid off|ditched|gave up|given up|came off) {_OLD}{_AFTER}"),
+)
 _JOIN = frozenset(["with", "to", "in", "for", "the", "appointment"])
 
 
@@ -84,6 +120,17 @@ def ended_state(text: str) -> Key | None:  # noqa: PLR0911 - one return for each
     if match:
         matter = _PLANNED.match(f"The user {match['matter'] or match['matter2']}")
         return Key("user", f"plan:{_matter(matter)}", "", single=False) if matter else None
+    return None
+
+
+def replaced_state(text: str) -> Key | None:
+    """What a statement without a key says is done with, because something else came or it was finished."""
+    for pattern in _REPLACED:
+        if match := pattern.match(text):
+            thing = normal_key(match["thing"])
+            if thing is None or thing.split()[-1] in _OF_THE_DAY or re.fullmatch(r"[a-z]+ing", thing):
+                return None
+            return Key(_subject(match["subject"]), "does", thing, single=False)
     return None
 
 
@@ -119,9 +166,11 @@ def _positive(subject: str, be: str | None, verb: str | None, rest: str) -> Key 
 
 def _doing(subject: str, verb: str, rest: str) -> Key | None:
     """The thing that is eaten ("no longer eats meat"), whatever was said of it."""
-    thing = normal_key(re.sub(r"^(?:the|an?|any)\s+", "", rest.strip(" .")))
+    thing = normal_key(re.sub(r"^(?:to\s+)?(?:(?:the|an?|any|his|her|their|the user's)\s+)?", "", rest.strip(" .")))
     if verb.rstrip("s") in {"eat", "drink", "smoke"} and thing:
         return Key(_subject(subject), "likes", thing, single=False)
+    if thing and len(thing.split()) <= 3:  # more words are circumstances, which the state itself would not have
+        return Key(_subject(subject), "does", thing, single=False)
     return None
 
 
