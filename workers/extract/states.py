@@ -55,7 +55,7 @@ _PLANNED = re.compile(
     r"|for) [A-Z][\w-]+)?)"
 )
 _OLD = r"(?:the user's |the |their |an? )?(?P<thing>(?:[\w.+-]+ ){0,2}?[\w.+-]+)"
-_AFTER = r"(?=$|[,;]|\.(?!\d)| (?:on|in|for|at|after|because|when|last|and|so|now)\b)"
+_AFTER = r"(?=$|[,;]|\.(?!\d)| (?:on|in|for|at|after|as|because|when|last|and|so|now)\b)"
 # What is finished every day, and what a pronoun stands for, is no state.
 _OF_THE_DAY = frozenset(
     [
