@@ -142,8 +142,9 @@ def test_segments_in_any_order_and_twice_end_in_the_same_memories(context, datab
     for order in ("told", "shuffled"):
         scope = UserScope(project.project_id, f"u-{uuid4()}")
         events = [speak(database, scope, [f"{kind} {value}"], day=day)[0] for kind, value, day in spoken]
+        # What is taken back replaced nothing: docs/memory.md says why a value that did is left out.
         found = [
-            candidate_of(kind, value, (day, events[i]), events[i - 1] if i else None)
+            candidate_of(kind, value, (day, events[i]), events[i - 1] if i and spoken[i - 1][0] == "plain" else None)
             for i, (kind, value, day) in enumerate(spoken)
         ]
         if order == "shuffled":
