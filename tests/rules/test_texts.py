@@ -11,7 +11,7 @@ from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = {".md", ".py", ".toml", ".txt", ".yml", ".yaml", ".json", ".sql", ".sh", ".cfg", ".ini", ".example", ""}
-# An absolute path of one machine, or an address of a private package index.
+# An absolute path of one machine.
 MACHINE = re.compile(r"(?<![\w.])/(?:root|Users|home/[a-z]+)(?:/|\b)")
 DEPENDENCY = re.compile(r"^[A-Za-z0-9_.-]+")
 
