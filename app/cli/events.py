@@ -56,6 +56,7 @@ def import_events(
             task = bar.add_task("Understanding", total=total)
             for name, number in users.items():
                 before = bar.tasks[task].completed
+                # mypy infers no type for a lambda whose default binds the loop variable.
                 wait_processed(service, name, number, lambda done, base=before: bar.update(task, completed=base + done))  # type: ignore[misc]
     out.print(f"{accepted} accepted, {duplicates} already there.")
 
