@@ -12,6 +12,7 @@ from app.domain.change import Change, Decision, Neighbour
 from app.domain.endings import closes, ended, same_key, since
 from app.domain.memory import Candidate, MemoryStatus, MemoryType
 from app.domain.normalise import text_hash
+from app.domain.outdating import outdates, side_of_candidate, side_of_memory
 from app.domain.policy import DecidePolicy
 from app.domain.precision import is_vague, refines
 from app.domain.sameness import alike_figures, content, same_meaning
@@ -33,7 +34,29 @@ def decide(candidate: Candidate, neighbours: Sequence[Neighbour], policy: Decide
     if candidate.correction:
         wrong = tuple(dict.fromkeys((*_corrected(candidate, active), *named)))
         return _wrong(change, wrong) if wrong else change
-    return _replacing(candidate, change, named)
+    return _outdating(candidate, _replacing(candidate, change, named), active, policy)
+
+
+def _outdating(candidate: Candidate, change: Change, active: Sequence[Neighbour], policy: DecidePolicy) -> Change:
+    """The change with the near memories that the statement makes untrue; or its own end, if one said later did so."""
+    if candidate.compared or policy.add_only or policy.outdated_from >= 1.0 or change.live_until is not None:
+        return change
+    said, ends = side_of_candidate(candidate), []
+    for known in active:
+        if known.cosine is None or known.id == change.strengthens or known.id in change.ends or known.closes:
+            continue
+        other, later = side_of_memory(known), known.last_said_at > candidate.occurred_at
+        likely = outdates(other, said, known.cosine) if later else outdates(said, other, known.cosine)
+        if likely < policy.outdated_from or known.last_said_at == candidate.occurred_at:
+            continue
+        if later and change.decision is Decision.ADD:
+            return _late(candidate, known)
+        if not later and not known.frozen:
+            ends.append(known.id)
+    if not ends:
+        return change
+    changed = replace(change, ends=(*change.ends, *ends), valid_to=since(candidate))
+    return replace(changed, decision=Decision.SUPERSEDE, reason="outdated") if change.adds else changed
 
 
 def _named(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID, ...]:

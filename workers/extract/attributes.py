@@ -157,7 +157,7 @@ _JOB = re.compile(
     r"(?P<value>(?:[\w&/-]+\s+){0,4}?[\w-]+)(?=$|[,;.!?(]|\s+(?:at|in|for|with|by|from|up|near|of|on|since|here)\b)"
 )
 _ATTRIBUTE_IS = re.compile(
-    r"^(?P<owner>.+?)'s\s+(?P<noun>(?:favou?rite\s+)?[\w-]+(?:\s+[\w-]+)?)\s*(?:'s|\bis|\bare|\bwas"
+    r"^(?P<owner>.+?)'s\s+(?P<noun>(?:favou?rite\s+)?[\w-]+(?:\s+[\w-]+)?)\s*(?:'s(?!\s+[\w-]+\s+(?:is|are|was)\b)|\bis|\bare|\bwas"
     r"|\bwill be)(?:\s+(?:now|called|currently|on|at|actually))*"
     r"\s+(?P<value>[^;.!?]{1,60}?)(?=$|[,;.!?]|\s+(?:and|but|so|because|which|who|since)\b)"
 )

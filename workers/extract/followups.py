@@ -53,6 +53,7 @@ _BUT_NOT = re.compile(
     r"^(?:it(?:'s| is| was) )?(?P<new>[\w:.' -]{1,40}?),? not (?P<old>[\w:.' -]{1,40}?)(?P<rest>, [\w,' -]{2,60})?$",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(r"^(?:I|we|he|she|they|you|my|our|his|her|their)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:an?|the|my|on|at|in)\s+", re.IGNORECASE)
 _TAIL = re.compile(r"\s*(?:now|instead|then|actually|of course|again|sorry|please)$", re.IGNORECASE)
 _WEEKDAY = re.compile(
@@ -78,6 +79,8 @@ def corrected(clause: Clause, history: Sequence[Said], said_at: datetime) -> Cor
     for pattern in (_NOT_BUT, _BUT_NOT):
         swap = pattern.match(text)
         if swap:
+            if _WHOLE.match(swap["new"]):
+                return None  # "I am secretary now, not treasurer" says all of it
             old, new = (_ARTICLE.sub("", swap[name].strip()) for name in ("old", "new"))
             return _swapped(history, old, f"{new}{swap['rest'] or ''}")
     for pattern in (_MEANT, _MOVED):

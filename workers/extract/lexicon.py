@@ -92,7 +92,7 @@ JOKE = re.compile(
 GAME = re.compile(
     r"\b(?:roast me|pretend|role-?play|make up|made[- ]up|fake|fictional|imaginary|a story about"
     r"|d&d"
-    r"|dungeon|character (?:sheet|bio)|npc|in my novel|my novel|screenplay|two truths|lie to me|let's play|improv"
+    r"|dungeon|character (?:sheet|bio)|npc|in my (?:novel|book|story)|two truths|lie to me|let's play|improv"
     r"|act as"
     r"|you are now|as a pirate)\b",
     re.IGNORECASE,

@@ -17,7 +17,9 @@ _OPENS_FIRST = re.compile(
     r"|[Ss]ome)(?: of)? my\b)"
 )
 _OPENS_VAGUE = re.compile(
-    r"^(?:it|its|it's|this|that|that's|there|there's|these|those|they|they're|them|which|one|everyone|nobody|nothing"
+    r"^(?:it|its|it's|this(?! (?:week|month|year|morning|afternoon|evening|weekend|spring|summer|autumn|fall"
+    r"|winter|past"
+    r"|coming|\w+day)\b)|that|that's|there|there's|these|those|they|they're|them|which|one|everyone|nobody|nothing"
     r"|everything|having|being|knowing|seeing|what|how|if|when|must|lucky|having)\b",
     re.IGNORECASE,
 )
@@ -26,7 +28,8 @@ _VAGUE_THEY = re.compile(
     r"^(?:they(?:'re| are)?|their) (?:called|say|said|told|want(?:ed)? me|gave|fixed|charge|make|sell|just)\b"
 )
 _TRUSTED_SUBJECT = re.compile(
-    r"^(?:the\s+)?(?P<who>vet|doctor|dr|gp|dentist|physio|therapist|surgeon|midwife|landlord|boss|trainer|nutritionist"
+    r"^(?:the\s+)?(?P<who>vet|doctor|dr|gp|dentist|physio|therapist|surgeon|midwife|landlord|boss|trainer"
+    r"|nutritionist"
     r"|dietitian|optician|cardiologist|specialist|lawyer|accountant)\s+"
     r"(?=says?|said|moved|put|changed|told|wants?|gave|thinks|prescribed|switched|confirmed|found|recommends?"
     r"|recommended)"
@@ -70,7 +73,11 @@ _OPINION = re.compile(
     r"|terrible|amazing|fun|boring|beautiful|ugly|crazy|insane|annoying|worth|fine|ok|okay|perfect|cool|rude"
     r"|silly)(?: .{0,12})?"
 )
-_FIGURE = re.compile(r"^(?!(?:is|are|does|do|can|should|did|was|will|how|what|per|version|error)\b).*\d", re.IGNORECASE)
+_FIGURE = re.compile(
+    r"^(?!(?:is|are|does|do|can|should|did|was|will|how|what|per|version"
+    r"|error)\b).*\d",
+    re.IGNORECASE,
+)
 _ABOUT_IT = re.compile(
     r"^[Ii]t(?P<verb>'s| is| has| cost| costs| weighs| runs on| needs)\s+(?P<rest>(?:an? (?:\d|[A-Z]|old|new"
     r"|used)|called|named|from|\d|[A-Z]).*)$"
@@ -100,7 +107,16 @@ _OFFER = re.compile(
 )
 # "my birthday's on Friday": the noun's own verb, not its possession.
 _OWN_IS = re.compile(
-    r"^(?P<own>[Mm]y (?:[\w-]+ )?[\w-]+)'s(?=\s+(?:on|at|an?|the|in|called|now|not|only|this|next|from|\d|still|so)\b)"
+    r"^(?P<own>[Mm]y (?:[\w-]+ )?[\w-]+)'s(?=\s+(?:on|at|an?|the|in|called|now|not|only|this|next|from|\d|still"
+    r"|so)\b)"
+)
+# "The book I read last year reminds me of you" tells that I read a book last year.
+_RELATIVE = re.compile(
+    r"^(?:this|that|these|those|the)\s+(?P<what>[a-z][\w -]{1,40}?)\s+(?:that\s+|which\s+)?(?P<who>I"
+    r"|[Ww]e)\s+(?P<verb>[a-z]+)"
+    r"(?P<rest>\s+[^,.;]{2,60}?)\s+(?:is|was|are|were|reminds?|makes?|made|has|have|had|helps?|helped|gave|gives"
+    r"|taught|shows?)\b",
+    re.IGNORECASE,
 )
 NOTE_WORDS = 15  # a dated note is short
 ANSWER_WORDS = 12  # a longer answer says its subject itself
@@ -139,6 +155,10 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     completed = _completed(text)
     if completed:
         return completed, 0.65
+    told = _RELATIVE.match(text)
+    if told and (told["verb"] in words.PAST | words.EITHER or told["verb"].endswith("ed")):
+        what = told["what"] if told["what"].endswith("s") else f"a {told['what']}"
+        return f"I {told['verb']} {what}{told['rest']}", 0.6
     if _FIRST.search(text) and not _OPENS_VAGUE.match(text):
         return text, 0.7
     # Two people who chat speak in whole sentences: bare nouns are general there.
@@ -217,8 +237,10 @@ def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each 
     if _HEALTH.match(text):
         return f"I have {'a ' if _COUNTED.match(text) else ''}{text}"
     verb, rest = dropped["verb"].lower(), dropped["rest"]
-    if verb == "been":
+    if verb == "been" or re.match(r"never (?:been|had|seen|gone|done|[a-z]+ed)\b", text):
         return f"I have {text}"
+    if verb == "used" and rest.startswith(" to "):
+        return f"I {text}"
     if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER:
         return f"I {text}"
     if verb in words.GERUNDS and (_AFTER_GERUND.match(rest) or len(rest.split()) >= 4):
