@@ -3,8 +3,8 @@
     python bench/train_outdating.py [--write]
 
 A story is what is believed of a user and one new statement; `ends` are the beliefs that it makes untrue. Every pair of
-a belief and the new statement is one example of a logistic regression (L2) over `outdating_features`. The figures are of
-cross-validation in which all pairs of a story are left out together.
+a belief and the new statement is one example of a logistic regression (L2) over `outdating_features`. The figures are
+of cross-validation in which all pairs of a story are left out together.
 """
 
 import argparse
@@ -30,8 +30,9 @@ from workers.extract.states import plan_of
 
 STORIES = Path(__file__).parent / "stories"
 WEIGHTS = Path(__file__).resolve().parent.parent / "app" / "domain" / "outdating_weights.py"
-HEADER = '''"""Weights of a logistic regression over `outdating_features`, fitted by bench/train_outdating.py on the stories of
-bench/stories; bench/RESULTS.md has its figures. Read by `outdating`.
+HEADER = '''"""Weights of a logistic regression over `outdating_features`, fitted by bench/train_outdating.py on the
+stories
+of bench/stories; bench/RESULTS.md has its figures. Read by `outdating`.
 """
 
 from collections.abc import Mapping
