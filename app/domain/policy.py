@@ -52,15 +52,12 @@ class ExtractPolicy(Section):
 
 
 class DecidePolicy(Section):
-    """How candidates meet memories. `add_only` switches superseding off; `outdated_from` is the probability from which
-    a statement is taken to make another one untrue (see `outdating`), 1 for never.
-    """
+    """How candidates meet memories. `add_only` switches superseding off."""
 
     add_only: bool
     same_cosine: Share
     link_cosine: Share
     max_neighbours: Annotated[int, Field(ge=0, le=100)]
-    outdated_from: Share
 
 
 class TauDays(Section):
@@ -170,7 +167,7 @@ _BASE: dict[str, Any] = {
         "min_confidence": 0.5,
         "context_events": 6,
     },
-    "decide": {"add_only": False, "same_cosine": 0.95, "link_cosine": 0.6, "max_neighbours": 10, "outdated_from": 0.5},
+    "decide": {"add_only": False, "same_cosine": 0.95, "link_cosine": 0.6, "max_neighbours": 10},
     "retention": {
         "enabled": True,
         "tau_days": {

@@ -73,18 +73,23 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("ago", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+ago(?P<sharp>\s+today)?"),
         (
             "lasting",
-            rf"for\s+(?:the (?:last|past)\s+)?(?P<about>{_ABOUT}|just\s+(?:over|under)|(?:well |a (?:bit|little)"
-            rf" )?over"
-            rf"|more than|at least)?\s*{_COUNT}\s+{_UNIT}(?:\s+(?P<now>now|already|so far))?(?!\s+(?:in|of|from"
-            rf"|to|at)\b)",
+            (
+                rf"(?:for|(?P<since>since))\s+(?:the (?:last|past)\s+)?(?P<about>{_ABOUT}|just\s+(?:over|under)"
+                rf"|(?:well |a (?:bit|little)"
+                rf" )?over"
+                rf"|more than|at least)?\s*{_COUNT}\s+{_UNIT}(?:\s+(?P<now>now|already|so far))?(?!\s+(?:in|of|from"
+                rf"|to|at)\b)"
+            ),
         ),
         ("lasting", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+(?P<now>now|so far)"),
         ("vague_ago", r"(?:an?\s+)?(?:\w+(?:\s+and a half)?)\s+(?P<unit>day|week|month|year)s?\s+ago"),
         ("from_now", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+from\s+(?P<base>now|today|tomorrow|tmrw)"),
         (
             "in_n",
-            rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?(?!\s+(?:before"
-            rf"|after|earlier|later)\b)",
+            (
+                rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?(?!\s+(?:before"
+                rf"|after|earlier|later)\b)"
+            ),
         ),
         ("yesterday", rf"(?:yesterday|yday){_PART}"),
         ("tomorrow", rf"(?:tomorrow|tmrw|tmr|tomoz|2moro){_PART}"),
@@ -101,6 +106,9 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("nth_weekday", rf"{_DAY_NAME},?\s+{_THE}{_DAY}{_ST}"),
     )
 )
+_TO_WEEKDAY = (  # "moved it to Tuesday", and not "from Monday to Friday"
+    r"(?<!day )(?<!mon )(?<!tue )(?<!wed )(?<!thu )(?<!fri )(?<!sat )(?<!sun )(?P<prep>to|for)\s+"
+)
 _BOUND = r"(?P<prep>on|since|until|till?|by|from|before|after)\s+"
 _AROUND = r"(?P<prep>in|on|since|until|till?|by|from|to|before|after|around|during|of|early|late|mid)\s+"
 _NOT_NTH = (
@@ -115,6 +123,7 @@ _PREPOSED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("nth", rf"(?P<prep>on|since|until|till?|by|from|before|after|to)\s+the\s+{_DAY}{_ST}{_NOT_NTH}"),
         ("bare_month", rf"{_AROUND}(?:early\s+|late\s+|mid[- ])?{_MONTH}(?!\s+\d)"),
         ("bare_weekday", rf"{_BOUND}{_WEEKDAY}{_PART}"),
+        ("bare_weekday", rf"{_TO_WEEKDAY}{_DAY_NAME}{_PART}"),
         ("year", rf"{_AROUND}(?:early\s+|late\s+)?{_YEAR}{_NOT_YEAR}"),
     )
 )
@@ -122,7 +131,7 @@ _TRIGGER = re.compile(
     r"\d|day\b|\bmon\b|\btue|\bwed\b|\bthu|\bfri\b|\bsat\b|\bsun\b|\blast\b|\bnext\b|\bthis\b|\bcoming\b"
     r"|\bpast\b|\bago\b|from now|christmas|xmas|new year|halloween"
     r"|tomorrow|tmr|tomoz|2moro|tonight|tonite|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|\bin\s"
-    r"|\bwithin\s|\bfor\s"
+    r"|\bwithin\s|\bfor\s|\bsince\s"
     r"|\bnow\b|\bso far\b",
     re.IGNORECASE,
 )
@@ -143,6 +152,7 @@ _FUTURE = re.compile(
 _CLAUSE_END = re.compile(r"[,;.!?:\n]|\b(?:and|but|so)\b")
 _BARE = re.compile(r"\s*(?:is|was|will|are|were|marks|marked|would)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:the|this|that|a|for|about)\s+\Z", re.IGNORECASE)
+_AFTER_PREPOSITION = re.compile(r"\b(?:to|until|till?|by|from|since|before|after|around|of|than)\s+\Z", re.IGNORECASE)
 _OPENING = {"since": True, "starting": True, "as of": True}
 _CLOSING = {"until", "till", "til"}
 
@@ -204,7 +214,10 @@ def _worded(text: str, match: re.Match[str], meaning: Meaning) -> TimeSpan:
     sentence_start = not before or before[-1] in "\n.!?"
     if meaning.since:
         wording = f"since about {label}"
-    elif own or (not prep and (_BARE.match(text, end) or _ARTICLE.search(text, 0, start))):
+    elif own or (
+        not prep
+        and (_AFTER_PREPOSITION.search(text, 0, start) or _BARE.match(text, end) or _ARTICLE.search(text, 0, start))
+    ):
         wording = label
     elif given:
         wording = f"{given} {label}"

@@ -120,7 +120,8 @@ class Reading:
 
     def _bare_weekday(self, m: re.Match[str]) -> Meaning:
         weekday = weekday_number(m["weekday"])
-        past = self.tense is Tense.PAST or m["prep"].lower() == "since"
+        moved = m["prep"].lower() in {"to", "for"}  # "moved it to Tuesday" looks ahead
+        past = (self.tense is Tense.PAST and not moved) or m["prep"].lower() == "since"
         ahead = (weekday - self.today.weekday()) % 7
         return a_day(self.today + timedelta(days=ahead - 7 if past and ahead else ahead), m["part"])
 
@@ -172,7 +173,8 @@ class Reading:
 
     def _lasting(self, m: re.Match[str]) -> Meaning | None:
         """How long something has lasted, as when it began: "I have had them for three years now"."""
-        if not m["now"] and not _STILL.search(m.string, 0, m.start()):
+        since = m.groupdict().get("since")
+        if not m["now"] and not since and not _STILL.search(m.string, 0, m.start()):
             return None  # "stayed for two weeks"
         return replace(self._shift(self.today, m["unit"], -count(m["count"])), since=True)
 

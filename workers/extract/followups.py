@@ -31,7 +31,8 @@ class Corrected:
 
 _CUE = re.compile(r"\b(?:no+|nope|sorry|oops|whoops|wait|actually|correction|i mean)\b")
 _MEANT = re.compile(
-    r"^(?:(?:I|i) (?:meant|mean)(?: to (?:say|write|type))?|make (?:that|it)|scratch that,?|rather|should be|should say"
+    r"^(?:(?:I|i) (?:meant|mean)(?: to (?:say|write|type))?|make (?:that|it)|scratch that,?|rather|should be"
+    r"|should say"
     r"|should have been)\s+(?P<value>.+)$",
     re.IGNORECASE,
 )
@@ -157,7 +158,8 @@ def _latest(history: Sequence[Said]) -> Sequence[Said]:
 
 
 _WHATS = re.compile(
-    r"^(?:and |so |but )?(?:what(?:'s| is| are| was)|which is|who(?:'s| is))\s+(?P<owner>your|the|his|her|its|their)\s+"
+    r"^(?:and |so |but )?(?:what(?:'s| is| are| was)|which is|who(?:'s| is))\s+(?P<owner>your|the|his|her|its"
+    r"|their)\s+"
     r"(?P<noun>[a-z][\w' -]{1,40}?)(?P<called>\s+(?:called|named))?(?:,? (?:then|again|by the way))?$",
     re.IGNORECASE,
 )

@@ -85,7 +85,7 @@ _WITHDRAWS = re.compile(
     r"^(?:jk|just kidding|kidding|i'm kidding|i'm joking|just joking|joking|not really|(?:scratch|scrap) (?:that|it)"
     r"|ignore (?:that|me)|forget (?:that|it|what I said|I said (?:that|anything))|never ?mind|delete that)\b(?!"
     r" one\b)"
-    r"(?!.*\b(?:make|should|meant)\b)",
+    r"(?!.*\b(?:make|should|meant|it's|it is|that's|rather)\b)",
     re.IGNORECASE,
 )
 _CORRECTS = re.compile(r"\b(?:no+|nope|sorry|oops|whoops|wait|correction|i mean)\b")
@@ -111,7 +111,14 @@ _FRONTED = re.compile(
     r"(?=the user\b|the assistant\b|[A-Z])"
 )
 # "secretary, not treasurer" says what somebody is.
-_CONTRAST = re.compile(r"(?<=\w), not (?:an? |the |in |at |on )?[\w'-]+(?: [\w'-]+){0,2}(?=[,.;]|$)")
+_CONTRAST = re.compile(
+    r"(?<=\w), not (?:an? |the |in |at |on )?[\w'-]+(?: [\w'-]+){0,2}(?=[,.;]|$)| not"
+    r" \d[\w:.]*(?=[,.;]|$)"
+)
+_DUTY = re.compile(
+    r"^(?:need|have|got) to (?!know|ask|find out|see)\w+.*\b(?:my|our|by|before|on|until|next"
+    r"|this|tomorrow)\b"
+)
 _WORDS_OF = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
@@ -199,6 +206,8 @@ def _is_request(text: str) -> bool:
         return False  # "start date is ...", "talk went well"
     if first in words.IMPERATIVE and first not in {"left", "put", "read", "set", "let"}:
         return True
+    if _DUTY.match(text):
+        return False
     return first in {"need", "want", "wanting", "looking"} or (
         first in {"put", "read", "set", "let"} and "I" not in text
     )

@@ -118,6 +118,11 @@ _RELATIVE = re.compile(
     r"|taught|shows?)\b",
     re.IGNORECASE,
 )
+# "It worked, standup is 11:00 now": the first part says nothing by itself.
+_REMARK = re.compile(
+    r"^(?:it|that|this|they|he|she)(?:'s|'re)? (?:[\w']+ ){0,3}[\w']+, (?=[a-z][\w-]*(?:"
+    r" [a-z][\w-]*)? (?:is|are|has|moved|changed)\b)"
+)
 NOTE_WORDS = 15  # a dated note is short
 ANSWER_WORDS = 12  # a longer answer says its subject itself
 
@@ -140,6 +145,9 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     """The clause with its subject, and how sure we are of it; None if nobody can tell whom it is about."""
     people, names = scene.people, scene.names
     text = re.sub(r"^[Mm]e,? (?=I\b)", "", own_family(text.removeprefix(f"{scene.you.inside}, ")))
+    aside = _REMARK.match(text)
+    if aside and scene.you is ASSISTANT and not words.HYPOTHETICAL.search(text):
+        text = text[aside.end() :]
     if _OPENS_FIRST.match(text):
         return _OWN_IS.sub(r"\g<own> is", text), 0.85
     if _TRUSTED_SUBJECT.match(text) and scene.you is ASSISTANT:
@@ -169,14 +177,11 @@ def _fragment(  # noqa: PLR0911 - one return for each way
     text: str, scene: Scene
 ) -> tuple[str, float] | None:
     """Words to the assistant without a subject, as what they say of the one who speaks."""
+    if text.split(maxsplit=1)[0].lower().removesuffix("'s") in words.SINGLE_NOUNS:
+        text = text[:1].lower() + text[1:]  # "Rent's gone up"
     noun = _NOUN.match(text)
     if noun and not {noun["noun"].split()[0], noun["noun"].split()[-1]} & (words.GENERIC_NOUNS | words.NOT_VERBS):
-        verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
-        if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
-            verb = verb.replace(" is", " are")
-        if _OPINION.fullmatch(text[noun.end() :]):
-            return None
-        return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
+        return _of_noun(noun, text[noun.end() :])
     label = _LABEL.match(text)
     if label and label["label"].split()[-1] not in words.GENERIC_NOUNS and not words.HYPOTHETICAL.search(text):
         return f"my {label['label']}: {label['value']}", 0.6
@@ -201,6 +206,18 @@ def _fragment(  # noqa: PLR0911 - one return for each way
     return note
 
 
+def _of_noun(noun: re.Match[str], rest: str) -> tuple[str, float] | None:
+    """A thing without its owner: "parking permit's expired" -> "my parking permit has expired"."""
+    if _OPINION.fullmatch(rest):
+        return None
+    verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
+    if verb == " is" and re.match(r"(?:gone|been|become|risen|dropped|fallen|changed|moved)\b", rest):
+        verb = " has"
+    if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
+        verb = verb.replace(" is", " are")
+    return f"my {noun['noun']}{verb} {rest}", 0.6
+
+
 def _note(text: str, scene: Scene) -> tuple[str, float] | None:
     """A short dated remark without a verb, told as a note."""
     if resolve(text, scene.said_at) and len(text.split()) <= NOTE_WORDS and not _OPENS_VAGUE.match(text):
@@ -220,14 +237,14 @@ def _for_pronoun(text: str, pronoun: re.Match[str], who: str) -> str:
     return f"{who}{short}{rest}"
 
 
-def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each word that is left out
+def _completed(text: str) -> str | None:
     """A clause whose "I" was left out, with it."""
     hedge = _HEDGE.match(text)
     text = text[hedge.end() :] if hedge else text
     dropped = _DROPPED.match(text)
     if dropped is None:
         return None
-    if _LIKES.match(text):
+    if _LIKES.match(text) or (text.startswith(("need to ", "have to ")) and len(text.split()) >= 5):
         return f"I {text}"
     if _FAN.match(text):
         return f"I am {'a ' if text.startswith(('big', 'huge', 'massive')) else ''}{text}"
@@ -236,12 +253,14 @@ def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each 
         return f"I am {text}"
     if _HEALTH.match(text):
         return f"I have {'a ' if _COUNTED.match(text) else ''}{text}"
-    verb, rest = dropped["verb"].lower(), dropped["rest"]
+    return _by_verb(text, dropped["verb"].lower(), dropped["rest"])
+
+
+def _by_verb(text: str, verb: str, rest: str) -> str | None:
+    """The same by the form of the verb that the clause begins with."""
     if verb == "been" or re.match(r"never (?:been|had|seen|gone|done|[a-z]+ed)\b", text):
         return f"I have {text}"
-    if verb == "used" and rest.startswith(" to "):
-        return f"I {text}"
-    if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER:
+    if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER or (verb == "used" and rest.startswith(" to ")):
         return f"I {text}"
     if verb in words.GERUNDS and (_AFTER_GERUND.match(rest) or len(rest.split()) >= 4):
         return f"I am {text}"

@@ -45,7 +45,8 @@ _MANNER = re.compile(
     r"|ask(?:ing)?(?: me)?|suggest(?:ing)?|tell(?:ing)? me|say(?:ing)?|put(?:ting)?|includ(?:e|ing)|add(?:ing)?"
     r"|recommend(?:ing)?|send(?:ing)?(?: me)?|apologi[sz](?:e|ing)|explain(?:ing)?|repeat(?:ing)?|start(?:ing)?"
     r"|end(?:ing)?|remind(?:ing)? me|sugar-?coat(?:ing)?|lectur(?:e|ing)|prais(?:e|ing)|flatter(?:ing)?)\b"
-    r"|(?:use|skip|drop|avoid|stick to|leave out|cut|round|spell|format|start with|end with|sign off|address me)\s+\w)",
+    r"|(?:use|skip|drop|avoid|stick to|leave out|cut|round|spell|format|start with|end with|sign off|address"
+    r" me)\s+\w)",
     re.IGNORECASE,
 )
 _ACT = (
@@ -55,7 +56,8 @@ _ACT = (
     r"|mention|bring|assume|be|avoid)"
 )
 _YOU_ACT = (
-    r"you (?:should |can |may |must |always |just |only )*(?:say|tell|remind|warn|ask|give|stop|bring|keep|mention|use"
+    r"you (?:should |can |may |must |always |just |only )*(?:say|tell|remind|warn|ask|give|stop|bring|keep"
+    r"|mention|use"
     r"|skip|send|count|add|put|make|don't|never)"
 )
 _LIKING = (
