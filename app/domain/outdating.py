@@ -21,6 +21,10 @@ _WORD = re.compile(r"\d[\d.,]*\d|[\w'\u2019-]+")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(rf"\b(?:\d{{1,2}} )?(?:{_MONTH})(?: \d{{4}})?\b|\b(?:19|20)\d\d\b")
+_REFUSED = re.compile(
+    rf"\bnot (?:on |in )?(?P<day>(?:\d{{1,2}} )?(?:{_MONTH}))\b(?: \d{{4}})?"
+    r"(?:,? (?:any ?more|any longer|after all)\b|,| but)"
+)
 _AMOUNT = re.compile(
     r"(?:[$\u20ac\u00a3]\s?)?(?<![\w.])(?P<value>\d[\d.,:]*)\s?(?P<unit>[a-z%\u20ac][a-z%/]{0,9})?", re.IGNORECASE
 )
@@ -49,39 +53,12 @@ _OTHERS = re.compile(
 )
 _OPENS_NAME = re.compile(r"^([A-Z][\w\u00c0-\u024f-]+)(?='s\b| [a-z])")
 _NO_NAMES = frozenset(
-    [
-        "The",
-        "In",
-        "On",
-        "At",
-        "Since",
-        "From",
-        "By",
-        "Until",
-        "To",
-        "For",
-        "A",
-        "An",
-        "It",
-        "This",
-        "That",
-        "There",
-        "Every",
-        "No",
-        "One",
-        "Two",
-        "Asked",
-        "Their",
-        "His",
-        "Her",
-        "They",
-        "He",
-        "She",
-        "Now",
-        "Here",
-        "All",
-        "Some",
-    ]
+    word
+    for line in (
+        "The In On At Since From By Until To For A An It This That There Every No One Two Asked Their His Her They He",
+        "She Now Here All Some Most",
+    )
+    for word in line.split()
 )
 
 
@@ -110,7 +87,8 @@ class _Read:
     open: bool
     owing: bool
     shared_life: bool
-    dated: bool
+    days: frozenset[str]  # its dates, as they are written
+    refused: frozenset[str]  # those that do not hold: "not September any more"
     amounts: frozenset[tuple[str, str]]  # (unit, value)
     counts: tuple[tuple[int, str], ...]  # (place, number)
     new_figure: bool
@@ -123,20 +101,26 @@ def outdates(new: Side, old: Side) -> str | None:
     if b.beside or not _same_person(a, b) or (old.type is MemoryType.EPISODE and not a.open):
         return None
     shared = _places(a.topics, b.topics)
-    named = _places(a.names, b.names)
     who = [0] if b.person not in {"user", a.person} else []  # somebody whom the earlier one names: "Ravi moved out"
-    if _beside(b.done, [*shared, *((*named, *who) if a.owing else ())]) and (
-        a.open or old.type is MemoryType.FORESIGHT
-    ):
-        return "done"
-    gone = _beside(b.over, [*shared, *(named if a.shared_life else ())]) or (a.shared_life and _beside(b.left, who))
-    if gone and old.type is not MemoryType.EPISODE:
-        return "over"
-    if _beside(b.moved, shared) and _moves(old, a, b):
-        return "moved"
-    if shared and b.new_figure and (_other_figure(a, b) or _other_count(a, b)):
-        return "new_figure"
-    return None
+    plan = old.type is MemoryType.FORESIGHT
+    replaced = (_beside(b.moved, shared) and _moves(old, a, b)) or (plan and bool(a.days & b.refused))
+    found = {
+        "done": (a.open or plan) and _beside(b.done, [*shared, *_owed(a, b, who)]),
+        "over": old.type is not MemoryType.EPISODE and _is_over(a, b, shared, who),
+        "moved": replaced,
+        "new_figure": bool(shared) and b.new_figure and (_other_figure(a, b) or _other_count(a, b)),
+    }
+    return next((why for why, holds in found.items() if holds), None)
+
+
+def _owed(a: _Read, b: _Read, who: list[int]) -> list[int]:
+    """Where the one to whom something is owed is named."""
+    return [*_places(a.topics | a.names, b.topics | b.names), *who] if a.owing else []
+
+
+def _is_over(a: _Read, b: _Read, shared: list[int], who: list[int]) -> bool:
+    named = _places(a.names, b.names) if a.shared_life else []
+    return _beside(b.over, [*shared, *named]) or (a.shared_life and _beside(b.left, who))
 
 
 def _places(one: dict[str, tuple[int, ...]], other: dict[str, tuple[int, ...]]) -> list[int]:
@@ -158,7 +142,7 @@ def _beside(cues: tuple[int, ...], places: list[int]) -> bool:
 def _moves(old: Side, a: _Read, b: _Read) -> bool:
     """Whether something takes the place of what was said: another day of a plan, another figure of the same thing."""
     if old.type is MemoryType.FORESIGHT:
-        return b.dated
+        return bool(b.days)
     return _other_figure(a, b)
 
 
@@ -186,7 +170,7 @@ def _other_count(a: _Read, b: _Read) -> bool:
 
 @lru_cache(maxsize=8_192)
 def _read(text: str) -> _Read:
-    dated = _DATE.search(text) is not None
+    days = frozenset(_short(m.group()) for m in _DATE.finditer(text))
     bare = _DATE.sub(" ", text)
     words = [(m.start(), m.group()) for m in _WORD.finditer(bare)]
     person = person_of(bare)
@@ -216,12 +200,18 @@ def _read(text: str) -> _Read:
         open=OPEN.search(bare) is not None,
         owing=OWING.search(bare) is not None,
         shared_life=TOGETHER.search(bare) is not None,
-        dated=dated,
+        days=days,
+        refused=frozenset(_short(m["day"]) for m in _REFUSED.finditer(text)),
         amounts=frozenset((_unit(m["unit"]), m["value"].strip(".,:")) for m in _AMOUNT.finditer(bare)),
         counts=tuple((i, word.strip(".,")) for i, (_, word) in enumerate(words) if _NUMBER.fullmatch(word)),
         new_figure=_NEW_FIGURE.search(bare) is not None,
         low=bare.lower(),
     )
+
+
+def _short(day: str) -> str:
+    """A date without its year: the year of a day that is called off goes without saying."""
+    return re.sub(r" (?:19|20)\d\d$", "", day)
 
 
 def _unit(word: str | None) -> str:

@@ -15,7 +15,7 @@ def _pattern(words: str) -> re.Pattern[str]:
 # What was still to come or to be done has happened.
 DONE = _pattern(
     r"""
-    finish(?:ed|es)?|completed|(?:is|are|was|were|got|all|finally|now) done|done (?:on|with|now|and dusted)
+    finish(?:ed|es)?|completed|(?<!have )(?<!be )(?<!get )(?<!getting )done
     passed|(?:is|are|was|were|all|finally) over|paid (?:off|up|back|for)|settled|repaid|handed in|submitted
     delivered|arrived|went (?:so |really |very |quite )?(?:well|fine|ok|badly|great|smoothly)|renewed|returned
     gave back|given back|brought back|picked up|collected|sorted|fixed|repaired|healed|recovered|signed|ran out
@@ -100,7 +100,7 @@ COMMON_WORDS = """
     anymore longer since until till end beginning January February March April May June July August September
     October November December Monday Tuesday Wednesday Thursday Friday Saturday Sunday monday tuesday weekend
     weekends mornings evenings chance idea reason case point fact problem issue experience story dream dreams
-    support goal goals friend friends family moment moments amazing awesome cool excited exciting proud special
+    support friend friends family moment moments amazing awesome cool excited exciting proud special
     hope wonderful beautiful interesting favorite favourite video pic picture photo book books game games music
     movie group community team project business
     """

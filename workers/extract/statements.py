@@ -241,8 +241,10 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     if key is None and scene.you is ASSISTANT:
         over = key = replaced_state(bare)
     called_off = over is not None and over.attribute.startswith("plan:")
-    if key is None and (ahead or tense is Tense.FUTURE):
-        key = plan_of(bare, event_time.text if event_time else None)
+    if (key is None or event_time) and over is None and (ahead or tense is Tense.FUTURE):
+        plan = plan_of(bare, event_time.text if event_time else None)
+        if plan and (key is None or key.attribute in plan.attribute):  # "my vet's on 25 July" tells of an appointment
+            key = plan
     kind = type_of(text, tense=tense, dated=event_time is not None, ahead=ahead)
     return Statement(
         text=text,
