@@ -51,7 +51,7 @@ def store(
 ) -> list[InsertResult]:
     """Store the batch, or nothing of it: an id with other content raises EventConflictError.
 
-    `at_once` is for a client that waits: its sessions are read without a rest.
+    `at_once` is for a client that waits: its sessions are read without a rest, and without waiting for a full buffer.
     """
     rows = [EventInsert(new_id(), sent.event, content_hash(sent)) for sent in batch]
     results = events.insert_events(conn, scope, rows)
@@ -75,6 +75,7 @@ def store(
             session_id=session_id,
             quiet=0.0 if at_once else QUIET_SECONDS,
             at_most=0.0 if at_once else AT_MOST_SECONDS,
+            urgent=at_once,
         )
     return results
 

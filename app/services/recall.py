@@ -16,13 +16,15 @@ from app.domain.lexical import query_vector
 from app.domain.pending import PendingScore, rank_pending
 from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
-from app.domain.ranking import Item, Weights, rank
+from app.domain.ranking import Item, Weights, rank, within_share
 from app.domain.scope import UserScope
 from app.domain.signals import Candidates
 from app.domain.sufficiency import BEST, Support, is_sufficient
 from app.inference.protocol import Encoder, EncoderUnavailableError
+from app.services import recall_units
 from app.services.recall_pending import PendingTurns, document
 from app.services.recall_search import Hits, Question
+from app.services.recall_units import Units
 from app.storage import blocks, recall, recall_memories
 from app.storage.db import Connection
 from app.storage.recall import AboutUser
@@ -88,22 +90,31 @@ def embed_pending(encoder: Encoder, prepared: Prepared, question: Question) -> P
         return prepared
 
 
-def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits) -> Gathered:
+def gather(  # noqa: PLR0913 - what was found, for which question, by which encoder
+    conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits, *, model: str
+) -> Gathered:
     """Check the hits against the rows, rank them, and read what the context needs."""
     scope, narrowing, policy = query.scope, query.narrowing, prepared.policy
-    memories = recall_memories.memories(
-        conn, scope, narrowing, query.now, list(hits.memories), with_entities=bool(prepared.plan.names)
+    units = recall_units.units(conn, query, policy, question, model=model)
+    named = list(dict.fromkeys((*hits.memories, *units.scenes.nearest)))
+    memories = recall_units.shown(
+        recall_memories.memories(conn, scope, narrowing, query.now, named, with_entities=bool(prepared.plan.names)),
+        policy,
+        query.now,
     )
     wanted = dict.fromkeys(hits.turns)
     if Kind.EVENT in narrowing.searched:
+        wanted |= dict.fromkeys(units.segments.nearest)
         wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
     turns = recall.turns(conn, scope, narrowing, [id_ for id_ in wanted if id_ not in prepared.pending.events])
-    candidates = _candidates(prepared, question, hits, turns, memories)
+    candidates = _candidates(prepared, question, hits, turns, memories, units)
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
-    wide = query.trace or query.returns is Returns.ALL_MATCHES
+    quota = policy.recall.type_share
+    wide = query.trace or query.returns is Returns.ALL_MATCHES or quota < 1.0
     ranked = rank(prepared.plan, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
-    items = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)][: query.limit]
+    matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
+    items = within_share(matching, query.limit, quota)
     near = [turn for item in items for turn in item.turn_ids[:1] if turn in candidates.turns]
     tail_size = policy.recall.tail_events
     return Gathered(
@@ -131,12 +142,13 @@ def record_usage(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID],
         recall.record_usage(conn, scope, memory_ids, at)
 
 
-def _candidates(
+def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
     prepared: Prepared,
     question: Question,
     hits: Hits,
     turns: Mapping[UUID, Event],
     memories: Mapping[UUID, FoundMemory],
+    units: Units,
 ) -> Candidates:
     """Turns from the index and pending ones, and memories, with their evidence."""
     evidence = {**hits.turns, **hits.memories}
@@ -160,6 +172,8 @@ def _candidates(
         pending=scores,
         entities={id_: found.entities for id_, found in memories.items()},
         limit=hits.limit,
+        segments=units.segments,
+        scenes=units.scenes,
     )
 
 

@@ -11,7 +11,7 @@ from app.domain.event import Event, EventState
 from app.domain.memory import Memory, Source
 from app.domain.packing import Block, Line, Material, Packed, Section, memory_line, pack, turn_line
 from app.domain.query import Kind, Order, RecallQuery
-from app.domain.ranking import Item
+from app.domain.ranking import Item, types_in_turn
 from app.domain.secrets import mask
 from app.domain.tokens import count_tokens
 from app.services.recall import Gathered
@@ -121,11 +121,12 @@ def _item(item: Item, gathered: Gathered, hide: Callable[[str], str]) -> AnswerI
 def _material(gathered: Gathered, hide: Callable[[str], str]) -> Material:
     """What may go into the context: each turn once, the most important place first."""
     in_tail = {event.id for event in gathered.tail}
+    quota = gathered.prepared.policy.recall.type_share
     lines = [
         _memory(gathered.memories[item.id].memory, hide)
         if item.kind is Kind.MEMORY
         else _turn(gathered.turns[item.id], Section.TURNS, hide)
-        for item in gathered.items
+        for item in (types_in_turn(gathered.items) if quota < 1.0 else gathered.items)
         if item.id not in in_tail
     ]
     shown = in_tail | {item.id for item in gathered.items}

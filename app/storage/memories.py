@@ -18,7 +18,7 @@ VERSIONED = (
 )
 OWN = (
     "id, user_id, session_id, agent_id, occurred_at, utc_offset, stability, use_count, last_used_at, superseded_by,"
-    " created_at"
+    " created_at, keywords, tags, context"
 )
 NOW = ", ".join(f"m.{c.strip()}" for c in f"{OWN}, {VERSIONED}, updated_at".split(","))
 THEN = (
@@ -211,6 +211,9 @@ def to_memory(row: Row, of: Sequence[Source] = ()) -> Memory:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         sources=tuple(of),
+        keywords=tuple(row["keywords"]),
+        tags=tuple(row["tags"]),
+        context=row["context"],
     )
 
 
