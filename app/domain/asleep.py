@@ -1,7 +1,7 @@
 """Decisions that wait until the user sleeps: what stands in for them meanwhile, and how they are made good. Pure.
 
-Online a statement is only added. Asleep, `decide` runs over the put-off candidates as if their stand-ins were not there;
-`awakened` then turns what it would have written into changes of those stand-ins.
+Online a statement is only added. Asleep, `decide` runs over the put-off candidates as if their stand-ins were not
+there; `awakened` then turns what it would have written into changes of those stand-ins.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Several granularities asked at once (MemGAS): turns, the segments and scenes that they belong to, and memories. Pure.
 
-A granularity whose scores set a few units apart counts more than one in which all are alike: its weight is one minus its
-entropy, divided by the logarithm of the number of units, so that it is never negative.
+A granularity whose scores set a few units apart counts more than one in which all are alike: its weight is one minus
+its entropy, divided by the logarithm of the number of units, so that it is never negative.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -17,7 +17,20 @@ from app.domain.secrets import mask
 TAGS = 6
 CONTEXT_WORDS = 6  # one line beside the statement
 _WORD = re.compile(r"[^\W\d_][\w'-]{2,}")
-_PLAIN = STOP_WORDS | {"user", "user's", "assistant", "will", "may", "also", "now", "one", "got", "went", "going"}
+_PLAIN = STOP_WORDS | {
+    "user",
+    "user's",
+    "assistant",
+    "will",
+    "may",
+    "also",
+    "now",
+    "one",
+    "every",
+    "got",
+    "went",
+    "going",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,14 @@ ERASED_WITH = (
     f"DELETE FROM vectors WHERE target_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM memory_entities WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     # What a linked memory was told by these goes at once; its words and vector are made anew by the next evolution.
-    f"UPDATE memories SET tags = '{{}}', context = '' WHERE {OF_USER} AND (tags <> '{{}}' OR context <> '')"
-    " AND id IN (SELECT unnest(ARRAY[from_id, to_id]) FROM links"
-    " WHERE from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s))",
-    f"UPDATE segments SET summary = '' WHERE {OF_USER} AND summary <> ''"
-    " AND id IN (SELECT segment_id FROM candidates WHERE memory_id = ANY (%(ids)s))",
+    (
+        f"UPDATE memories SET tags = '{{}}', context = '' WHERE {OF_USER} AND id IN ("
+        f"SELECT unnest(ARRAY[from_id, to_id]) FROM links WHERE {OF_USER} AND (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)))"
+    ),
+    (
+        f"UPDATE segments SET summary = '' WHERE {OF_USER} AND id IN (SELECT segment_id FROM candidates"
+        f" WHERE {OF_USER} AND memory_id = ANY (%(ids)s))"
+    ),
     f"DELETE FROM scenes WHERE {OF_USER}",  # their labels and summaries quote; the next tidying makes them anew
     f"DELETE FROM memory_sources WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM links WHERE (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)) AND {OF_USER}",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from app.domain.keytext import plain_text
 from app.domain.lexical import tokens
 from app.domain.policy import Policy
 
+NOTHING_NEW = "nothing_new"
 TERMS = 0.5  # what new terms count beside new meaning; SimpleMem leaves it open
 
 _WORD = re.compile(r"[^\W_]+")
@@ -60,3 +62,20 @@ def novelty(
     window, past = dense.mean(axis=0), before_dense.mean(axis=0)
     cosine = float(window @ past) / max(float(np.linalg.norm(window) * np.linalg.norm(past)), 1e-9)
     return TERMS * unheard + (1.0 - TERMS) * min(1.0, max(0.0, 1.0 - cosine))
+
+
+def has_news(
+    turns: Sequence[Event],
+    dense: npt.NDArray[np.float32],
+    before: Sequence[Event],
+    before_dense: npt.NDArray[np.float32],
+    policy: Policy,
+) -> bool:
+    """Whether a segment is read at all."""
+    least = policy.gate.novelty
+    return not least or novelty(turns, dense, before, before_dense) >= least
+
+
+def unread(turns: Sequence[Event], policy: Policy) -> dict[UUID, str]:
+    """Why each turn of a segment without news gives nothing: a reason of its own goes first."""
+    return {event.id: skip_reason(event, policy) or NOTHING_NEW for event in turns}

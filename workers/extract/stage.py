@@ -29,7 +29,7 @@ from app.storage.segments import Segment
 from app.storage.vectors import StoredVector
 from workers.extract import model_run
 from workers.extract.buffer import ready
-from workers.extract.gate import novelty, skip_reason
+from workers.extract.gate import has_news, unread
 from workers.extract.local import EXTRACTOR, extract
 from workers.extract.model import extractor_name
 from workers.extract.model_run import ModelReader
@@ -38,7 +38,6 @@ from workers.extract.window import Neighbours, window_vectors
 
 RUN_LIMIT = 256  # events of one run: about one second of encoding
 ENCODE_BATCH = 64  # texts between two looks at the lease
-NOTHING_NEW = "nothing_new"  # why a segment below the gate's novelty gave nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +159,10 @@ def _understand(
         vectors_of = dense[place : place + len(plan.events)]
         place += len(plan.events)
         heard = replace(plan, events=tuple(reading.echoes.get(event.id, event) for event in plan.events))
-        if _has_news(heard, vectors_of, before, past_dense[-limit:], reading.policy):
+        if has_news(heard.events, vectors_of, before, past_dense[-limit:], reading.policy):
             extractor, made, skipped = _read_segment(heard, before, reading.policy, reader, vectors_of)
         else:
-            extractor, made, skipped = EXTRACTOR, [], _unread(heard, reading.policy)
+            extractor, made, skipped = EXTRACTOR, [], unread(heard.events, reading.policy)
         fruitful = {event_id for candidate in made for event_id in candidate.event_ids}
         skipped |= dict.fromkeys(reading.echoes.keys() - fruitful, "served")
         ids = tuple(event.id for event in plan.events)
@@ -205,23 +204,6 @@ def _finding(row: Segment, found: list[StoredCandidate], skipped: dict[UUID, str
         summary = episode([c.candidate.text for c in found], [c.dense for c in found], row.dense, lines)
         row = replace(row, summary=summary)
     return Finding(row, found, skipped)
-
-
-def _has_news(
-    plan: SegmentPlan,
-    dense: npt.NDArray[np.float32],
-    before: Sequence[Event],
-    before_dense: npt.NDArray[np.float32],
-    policy: Policy,
-) -> bool:
-    """Whether the gate lets a segment be read."""
-    least = policy.gate.novelty
-    return not least or novelty(plan.events, dense, before, before_dense) >= least
-
-
-def _unread(plan: SegmentPlan, policy: Policy) -> dict[UUID, str]:
-    """Why each turn of a segment without news gave nothing: a reason of its own goes first."""
-    return {event.id: skip_reason(event, policy) or NOTHING_NEW for event in plan.events}
 
 
 def _read_segment(
