@@ -77,8 +77,8 @@ ERASED_WITH = (
     f"DELETE FROM memory_entities WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     # What a linked memory was told by these goes at once; its words and vector are made anew by the next evolution.
     (
-        f"UPDATE memories SET tags = '{{}}', context = '' WHERE {OF_USER} AND id IN ("
-        f"SELECT unnest(ARRAY[from_id, to_id]) FROM links WHERE {OF_USER} AND (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)))"
+        f"UPDATE memories SET tags = '{{}}', context = '' WHERE {OF_USER} AND id IN (SELECT unnest(ARRAY[from_id,"
+        f" to_id]) FROM links WHERE {OF_USER} AND (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)))"
     ),
     (
         f"UPDATE segments SET summary = '' WHERE {OF_USER} AND id IN (SELECT segment_id FROM candidates"
