@@ -19,13 +19,13 @@ _CHANGE_OF = {MemoryStatus.SUPERSEDED: "supersede", MemoryStatus.INVALIDATED: "i
 
 
 def put_off(candidate: Candidate, neighbours: Sequence[Neighbour]) -> Change:
-    """Add it, beside whatever is known; the same text once more is one more source, and what takes back waits."""
+    """Add it, beside whatever is known. The same text once more, and what takes back, wait without a stand-in."""
     same_text = text_hash(candidate.text)
     if candidate.retracts:
         return Change(Decision.IGNORE, PUT_OFF)
     for known in neighbours:
         if known.text_hash == same_text and known.status is MemoryStatus.ACTIVE:
-            return Change(Decision.IGNORE, PUT_OFF, strengthens=known.id)
+            return Change(Decision.IGNORE, PUT_OFF)
         if known.text_hash == same_text and known.status in HISTORY and known.event_ids.issuperset(candidate.event_ids):
             return Change(Decision.IGNORE, "known_before")  # the same events, read again
     return Change(Decision.ADD, PUT_OFF)

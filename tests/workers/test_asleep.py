@@ -32,6 +32,8 @@ TALK = (
     "Scrap that.",
     "I am allergic to peanuts.",
     "I moved back to Ghent.",
+    "I live in Lisbon.",
+    "I live in Ghent.",
 )
 OUTCOME = """
 SELECT m.text, m.status, m.type, m.valid_to, m.live_until, round(m.stability::numeric, 3) AS stability,
