@@ -118,7 +118,7 @@ def write(conn: Connection, scope: UserScope, writes: MemoryWrites, at: datetime
     _change(conn, whose, writes.changed)
     _insert(conn, whose, writes.new)
     versions = [(item.known.neighbour.id, item.change, item.reason) for item in writes.changed]
-    record(conn, whose, [*versions, *((memory.id, "add", memory.reason) for memory in writes.new)])
+    record(conn, scope, [*versions, *((memory.id, "add", memory.reason) for memory in writes.new)], at)
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO memory_sources (memory_id, event_id, project_id, user_id) VALUES (%s, %s, %s, %s)"
@@ -216,9 +216,10 @@ JOIN memories m ON m.id = x.id AND m.project_id = %(project)s AND m.user_id = %(
 """
 
 
-def record(conn: Connection, whose: dict[str, Any], versions: Sequence[tuple[UUID, str, str]]) -> None:
-    """Record (memory, change, reason) as the rows are now; `whose` names project, user and the time `at`."""
+def record(conn: Connection, scope: UserScope, versions: Sequence[tuple[UUID, str, str]], at: datetime) -> None:
+    """Record (memory, change, reason) as the rows are now, and close the versions before them."""
     if versions:
+        whose = {"project": scope.project_id, "user": scope.user_id, "at": at}
         ids, made, reasons = (list(column) for column in zip(*versions, strict=True))
         conn.execute(CLOSE_VERSIONS, whose | {"ids": ids})
         conn.execute(RECORD, whose | {"ids": ids, "changes": made, "reasons": reasons, "actor": ACTOR})

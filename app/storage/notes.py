@@ -69,5 +69,5 @@ def write(conn: Connection, scope: UserScope, noted: Sequence[tuple[NotedMemory,
         row = conn.execute(UPDATE, whose | values | {"id": memory.id, "version": memory.version}).fetchone()
         if row is not None:
             written.append((memory.id, "evolve", "noted" if memory.note == Note() else "linked"))
-    changes.record(conn, whose, written)
+    changes.record(conn, scope, written, at)
     return frozenset(memory_id for memory_id, _, _ in written)
