@@ -132,11 +132,14 @@ class ProfileFrom(StrEnum):
 
 
 class BlockPolicy(Section):
-    """Text that is always in context, and the summaries of days (`daily_lines` each, 0: none)."""
+    """Text that is always in context (the summary of the user only with `user_summary`), and the summaries of days
+    (`daily_lines` each, 0: none).
+    """
 
     profile_lines: Annotated[int, Field(ge=0, le=200)]
     profile_from: ProfileFrom
     session_summary: bool
+    user_summary: bool
     daily_lines: Annotated[int, Field(ge=0, le=50)]
 
 

@@ -53,7 +53,13 @@ BASE: dict[str, Any] = {
         "use_gain": 1.0,
     },
     "scenes": {"enabled": True, "cosine": 0.65, "word_overlap": 0.0, "gap_days": 7.0, "heat": 5.0},
-    "blocks": {"profile_lines": 25, "profile_from": "all", "session_summary": True, "daily_lines": 0},
+    "blocks": {
+        "profile_lines": 25,
+        "profile_from": "all",
+        "session_summary": True,
+        "user_summary": False,
+        "daily_lines": 0,
+    },
     "recall": {
         "dense": 1.0,
         "text": 0.5,
@@ -100,14 +106,14 @@ CHANGES: dict[str, dict[str, Any]] = {
             "max_tokens": 8_192,
         },
         "scenes": {"enabled": False},
-        "blocks": {"profile_from": "days", "session_summary": False, "daily_lines": 6},
+        "blocks": {"profile_from": "days", "session_summary": False, "user_summary": True, "daily_lines": 6},
     },
     # A queue of seven turns; scenes by cosine and shared words; only hot ones reach the profile.
     "memoryos": {
         "segment": {"max_events": 7, "topic_drift": False},
         "extract": {"buffer_events": 7},
         "scenes": {"cosine": 0.6, "word_overlap": 1.0},
-        "blocks": {"profile_from": "hot_scenes"},
+        "blocks": {"profile_from": "hot_scenes", "user_summary": True},
         "recall": {"tail_events": 7},
     },
     # A buffer of 512 tokens before anything is read, and every decision left to the quiet after.

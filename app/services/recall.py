@@ -125,7 +125,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
         memories=memories,
         neighbours=recall.neighbours(conn, scope, narrowing, near if query.mode is not Mode.FAST else []),
         tail=recall.tail(conn, scope, narrowing, query.session_id, limit=tail_size) if query.session_id else [],
-        blocks=_blocks(conn, query),
+        blocks=_blocks(conn, query, policy),
         history=_history(conn, query, prepared),
         sufficient=is_sufficient(_support(items, candidates, question)),
     )
@@ -195,12 +195,12 @@ def _support(items: Sequence[Item], candidates: Candidates, question: Question) 
     return supports
 
 
-def _blocks(conn: Connection, query: RecallQuery) -> list[ShownBlock]:
+def _blocks(conn: Connection, query: RecallQuery, policy: Policy) -> list[ShownBlock]:
     """Profile and summary are of the present and of all sessions: another view leaves them out."""
     narrowing = query.narrowing
     if narrowing.as_of is not None or narrowing.known_at is not None or narrowing.session_id is not None:
         return []
-    return blocks.in_context(conn, query.scope, query.session_id)
+    return blocks.in_context(conn, query.scope, query.session_id, user_summary=policy.blocks.user_summary)
 
 
 def _history(conn: Connection, query: RecallQuery, prepared: Prepared) -> list[Event] | None:

@@ -57,13 +57,18 @@ def replace(conn: Connection, scope: UserScope, lines: Mapping[BlockKey, Sequenc
         )
 
 
-def in_context(conn: Connection, scope: UserScope, session_id: str | None) -> list[ShownBlock]:
-    """The profile of the user and the summary of the session, as far as there are lines."""
+def in_context(
+    conn: Connection, scope: UserScope, session_id: str | None, *, user_summary: bool = False
+) -> list[ShownBlock]:
+    """The profile of the user and the summary of the session, with `user_summary` also that of the user, as far as
+    there are lines.
+    """
     condition = (
-        " AND ((b.session_id = '' AND b.kind = 'profile')"
+        " AND ((b.session_id = '' AND b.kind = ANY (%(own)s))"
         " OR (b.session_id = %(session)s AND b.session_id <> '' AND b.kind = 'summary'))"
     )
-    return _shown(conn, scope, condition, {"session": session_id or ""})
+    own = ["profile", "summary"] if user_summary else ["profile"]
+    return _shown(conn, scope, condition, {"session": session_id or "", "own": own})
 
 
 def summary(conn: Connection, scope: UserScope, session_id: str) -> str | None:

@@ -18,14 +18,15 @@ VERSIONED = (
 )
 OWN = (
     "id, user_id, session_id, agent_id, occurred_at, utc_offset, stability, use_count, last_used_at, superseded_by,"
-    " created_at, keywords, tags, context"
+    " created_at"
 )
-NOW = ", ".join(f"m.{c.strip()}" for c in f"{OWN}, {VERSIONED}, updated_at".split(","))
+NOTE = "keywords, tags, context"  # kept for the newest version only: what was known then had no later neighbours
+NOW = ", ".join(f"m.{c.strip()}" for c in f"{OWN}, {VERSIONED}, {NOTE}, updated_at".split(","))
 THEN = (
     ", ".join(f"m.{c.strip()}" for c in OWN.split(","))
     + ", "
     + ", ".join(f"v.{c.strip()}" for c in VERSIONED.split(","))
-    + ", v.recorded_at AS updated_at"
+    + ", '{}'::text[] AS keywords, '{}'::text[] AS tags, '' AS context, v.recorded_at AS updated_at"
 )
 # The newest version, or the one that we knew at %(known)s.
 SELECT_NOW = f"SELECT {NOW} FROM memories m WHERE m.project_id = %(project)s"

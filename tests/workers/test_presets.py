@@ -10,6 +10,7 @@ import pytest
 from app.domain.event import EventState
 from app.domain.notes import Note, memory_text
 from app.domain.policy import PRESETS, Preset
+from app.domain.query import Mode
 from app.domain.work import WorkKind
 from app.services import policy as policies
 from app.storage import work
@@ -73,6 +74,16 @@ def test_mem0_decides_each_statement_and_derives_nothing(pipeline, off):
 
 
 @BOTH
+def test_mem0_reads_with_the_last_ten_messages_in_view(pipeline, off):
+    pipeline.under(Preset.MEM0, *["extract.context_events"] if off else [])
+    pipeline.say("My sister Maria lives in Ghent.", *(f"I saw bird number {n}." for n in range(8)))
+    pipeline.settle()
+    pipeline.say("She is allergic to peanuts.", at=START + timedelta(minutes=12))
+    pipeline.settle()
+    assert ("The user's sister Maria is allergic to peanuts." in active(pipeline)) == (not off)
+
+
+@BOTH
 def test_amem_a_memory_that_joins_refreshes_the_notes_of_those_it_is_linked_to(pipeline, off):
     pipeline.under(Preset.AMEM, *["notes.evolve"] if off else [])
     pipeline.say("I play the cello in an orchestra.", "I am allergic to peanuts.", "I live in Ghent.")
@@ -132,6 +143,8 @@ def test_memorybank_sums_up_each_day_and_draws_the_portrait_from_the_days(pipeli
         assert len(portrait) == lines + 1
         assert "The user lives in Ghent." in portrait
         assert len(block(pipeline, "summary")) == 2, "a line for each day"
+    context = pipeline.ask("food?", mode=Mode.FAST, limit=1).context
+    assert ("user_summary" in {section.name for section in context.sections}) == (not off)
 
 
 @BOTH
@@ -159,7 +172,7 @@ def test_memoryos_promotes_a_scene_once_it_is_hot_and_not_before(pipeline, off):
     pipeline.later(HOUR).settle()
     assert "The user plays the cello." in block(pipeline, "profile")
     assert ("The user is allergic to peanuts." in block(pipeline, "profile")) == off, "that scene is cold"
-    assert block(pipeline, "summary") is not None
+    assert "Summary so far" in pipeline.ask("music?", mode=Mode.FAST).context.text
 
 
 @BOTH

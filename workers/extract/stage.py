@@ -28,7 +28,7 @@ from app.storage.event_stages import Extracted
 from app.storage.segments import Segment
 from app.storage.vectors import StoredVector
 from workers.extract import model_run
-from workers.extract.buffer import ready
+from workers.extract.buffer import Ready, ready
 from workers.extract.gate import has_news, unread
 from workers.extract.local import EXTRACTOR, extract
 from workers.extract.model import extractor_name
@@ -115,8 +115,8 @@ def _read(context: ProcessContext, item: WorkItem) -> tuple[float | None, Readin
             return None, None
         policy = policies.effective(conn, scope)
         now = ready(unread, policy.extract, context.clock())
-        if now.turns < len(unread) and work.is_urgent(conn, item):
-            now = replace(now, turns=len(unread), rest_in=0.0)
+        if now.turns < len(unread) and (len(unread) > limit or work.is_urgent(conn, item)):
+            now = Ready(len(unread))  # a run holds no more, or a client waits
         if now.turns == 0:
             return now.rest_in, None
         new = unread[: min(limit, now.turns)]
