@@ -65,7 +65,7 @@ def store(
     sessions = {
         (row.event.user_id, row.event.session_id)
         for row, result in zip(rows, results, strict=True)
-        if result.status is InsertStatus.ACCEPTED
+        if result.status is InsertStatus.ACCEPTED or at_once
     }
     for user_id, session_id in sorted(sessions):
         work.enqueue(
