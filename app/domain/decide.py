@@ -12,6 +12,7 @@ from app.domain.change import Change, Decision, Neighbour
 from app.domain.endings import closes, ended, same_key, since
 from app.domain.memory import Candidate, MemoryStatus, MemoryType
 from app.domain.normalise import text_hash
+from app.domain.outdating import outdates, side_of_candidate, side_of_memory
 from app.domain.policy import DecidePolicy
 from app.domain.precision import is_vague, refines
 from app.domain.sameness import alike_figures, content, same_meaning
@@ -28,12 +29,35 @@ def decide(candidate: Candidate, neighbours: Sequence[Neighbour], policy: Decide
         return _taken_back(candidate, active)
     named = _named(candidate, active)
     if candidate.ends and (candidate.attribute is not None or named):
-        return ended(candidate, active, named)
+        change = ended(candidate, active, named)
+        return change if change.invalidates else _outdating(candidate, change, active, policy)
     change = _of_matter(candidate, ordered, active, policy)
     if candidate.correction:
         wrong = tuple(dict.fromkeys((*_corrected(candidate, active), *named)))
-        return _wrong(change, wrong) if wrong else change
-    return _replacing(candidate, change, named)
+        return _wrong(change, wrong) if wrong else _outdating(candidate, change, active, policy)
+    return _outdating(candidate, _replacing(candidate, change, named), active, policy)
+
+
+def _outdating(candidate: Candidate, change: Change, active: Sequence[Neighbour], policy: DecidePolicy) -> Change:
+    """The change with the near memories that the statement makes untrue; or its own end, if one said later did so."""
+    if candidate.compared or policy.add_only or change.live_until is not None:
+        return change
+    said, ends, reason = side_of_candidate(candidate), [], ""
+    for known in active:
+        if known.cosine is None or known.id == change.strengthens or known.id in change.ends or known.closes:
+            continue
+        if known.last_said_at > candidate.occurred_at:
+            if change.decision is Decision.ADD and outdates(side_of_memory(known), said):
+                return _late(candidate, known)
+        elif known.last_said_at < candidate.occurred_at and not known.frozen:
+            why = outdates(said, side_of_memory(known))
+            if why:
+                ends.append(known.id)
+                reason = why
+    if not ends:
+        return change
+    changed = replace(change, ends=(*change.ends, *ends), valid_to=since(candidate))
+    return replace(changed, decision=Decision.SUPERSEDE, reason=reason) if change.adds else changed
 
 
 def _named(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID, ...]:
@@ -189,9 +213,12 @@ def _against(candidate: Candidate, rivals: Sequence[Neighbour], policy: DecidePo
     narrower = tuple(k.id for k in equal if not k.frozen and content(k.text) < said)
     if policy.add_only:
         return Change(Decision.ADD, "add_only")
+    others = [known for known in rivals if known not in equal and (known.single_valued or candidate.single_valued)]
     if not candidate.single_valued:
+        later = [known for known in others if known.last_said_at > candidate.occurred_at]
+        if later:  # "the canary takes 30 minutes now" leaves no other value before it
+            return _late(candidate, min(later, key=lambda k: (k.last_said_at, str(k.id))))
         return _wider(narrower, "another_value")
-    others = [known for known in rivals if known not in equal and known.single_valued]
     return _instead(candidate, others, narrower)
 
 

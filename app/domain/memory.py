@@ -38,7 +38,8 @@ class Candidate:
     `correction`: it corrects an earlier statement of the same subject and attribute, or of the events in `corrects`.
     `ends`: the state (subject, attribute, value, or any value) is over. `retracts`: events whose statements are taken
     back; such a candidate adds nothing itself. `targets`: memories that a model named as what this statement replaces,
-    corrects or ends; they say the same matter even where their key is another one.
+    corrects or ends; they say the same matter even where their key is another one. `compared`: a model has held it
+    against what was remembered, so that nothing else is taken to be changed by it.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Candidate:
     ends: bool = False
     retracts: tuple[UUID, ...] = ()
     targets: tuple[UUID, ...] = ()
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

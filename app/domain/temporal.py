@@ -30,7 +30,8 @@ class TimeSpan:
 
 
 _MONTH = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\b(?:\.(?=\s*\d))?"
 )
 _DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])"
@@ -48,7 +49,10 @@ _WHICH = r"(?P<which>last|next|this coming|this past|coming|this|past)"
 _ABOUT = r"(?:about|around|exactly|just|like|almost|nearly|over)"
 _PREP = r"(?:(?P<prep>on|in|at|since|until|till?|by|from|before|after|around|during|for|of|about|as of|starting)\s+)?"
 _THE = r"(?:the\s+)?"
-_PART = r"(?:\s+(?:in the\s+)?(?P<part>morning|afternoon|evening|night))?"
+# "on Saturday mornings" comes again and again: no day.
+_PART = (
+    r"(?!\s+(?:mornings|afternoons|evenings|nights)\b)(?:\s+(?:in the\s+)?(?P<part>morning|afternoon|evening|night))?"
+)
 _END = r"(?P<own>['\u2019]s)?(?![\w-])"
 _NOT_TIME = r"(?!\s*(?:%|k\b|:\d|am\b|pm\b))"
 _EDGE = r"(?:earlier\s+|later\s+|(?P<edge>(?:the\s+)?(?:end|start|beginning|middle)\s+of\s+))?"
@@ -67,11 +71,25 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("after_tomorrow", r"(?:the\s+)?day after tomorrow"),
         ("weekdays_ago", rf"{_COUNT}\s+(?P<weekday>{_FULL}|weekend)s?\s+ago"),
         ("ago", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+ago(?P<sharp>\s+today)?"),
+        (
+            "lasting",
+            (
+                rf"(?:for|(?P<since>since))\s+(?:the (?:last|past)\s+)?(?P<about>{_ABOUT}|just\s+(?:over|under)"
+                rf"|(?:well |a (?:bit|little)"
+                rf" )?over"
+                rf"|more than|at least)?\s*{_COUNT}\s+{_UNIT}(?:\s+(?P<now>now|already|so far))?(?!\s+(?:in|of|from"
+                rf"|to|at)\b)"
+            ),
+        ),
+        ("lasting", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+(?P<now>now|so far)"),
         ("vague_ago", r"(?:an?\s+)?(?:\w+(?:\s+and a half)?)\s+(?P<unit>day|week|month|year)s?\s+ago"),
         ("from_now", rf"(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}\s+from\s+(?P<base>now|today|tomorrow|tmrw)"),
         (
             "in_n",
-            rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?(?!\s+(?:before|after|earlier|later)\b)",
+            (
+                rf"(?P<in>in|within)\s+(?:{_ABOUT}\s+)?{_COUNT}\s+{_UNIT}(?P<sharp>'?s?\s+time)?(?!\s+(?:before"
+                rf"|after|earlier|later)\b)"
+            ),
         ),
         ("yesterday", rf"(?:yesterday|yday){_PART}"),
         ("tomorrow", rf"(?:tomorrow|tmrw|tmr|tomoz|2moro){_PART}"),
@@ -88,6 +106,9 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("nth_weekday", rf"{_DAY_NAME},?\s+{_THE}{_DAY}{_ST}"),
     )
 )
+_TO_WEEKDAY = (  # "moved it to Tuesday", and not "from Monday to Friday"
+    r"(?<!day )(?<!mon )(?<!tue )(?<!wed )(?<!thu )(?<!fri )(?<!sat )(?<!sun )(?P<prep>to|for)\s+"
+)
 _BOUND = r"(?P<prep>on|since|until|till?|by|from|before|after)\s+"
 _AROUND = r"(?P<prep>in|on|since|until|till?|by|from|to|before|after|around|during|of|early|late|mid)\s+"
 _NOT_NTH = (
@@ -99,16 +120,19 @@ _NOT_YEAR = r"(?!\s*(?:kg|km|m|g|ml|people|euros?|dollars?|pounds?|%))"
 _PREPOSED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(rf"(?<![\w-]){body}{_END}", re.IGNORECASE))
     for name, body in (
-        ("nth", rf"{_BOUND}the\s+{_DAY}{_ST}{_NOT_NTH}"),
+        ("nth", rf"(?P<prep>on|since|until|till?|by|from|before|after|to)\s+the\s+{_DAY}{_ST}{_NOT_NTH}"),
         ("bare_month", rf"{_AROUND}(?:early\s+|late\s+|mid[- ])?{_MONTH}(?!\s+\d)"),
         ("bare_weekday", rf"{_BOUND}{_WEEKDAY}{_PART}"),
+        ("bare_weekday", rf"{_TO_WEEKDAY}{_DAY_NAME}{_PART}"),
         ("year", rf"{_AROUND}(?:early\s+|late\s+)?{_YEAR}{_NOT_YEAR}"),
     )
 )
 _TRIGGER = re.compile(
     r"\d|day\b|\bmon\b|\btue|\bwed\b|\bthu|\bfri\b|\bsat\b|\bsun\b|\blast\b|\bnext\b|\bthis\b|\bcoming\b"
     r"|\bpast\b|\bago\b|from now|christmas|xmas|new year|halloween"
-    r"|tomorrow|tmr|tomoz|2moro|tonight|tonite|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|\bin\s|\bwithin\s",
+    r"|tomorrow|tmr|tomoz|2moro|tonight|tonite|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|\bin\s"
+    r"|\bwithin\s|\bfor\s|\bsince\s"
+    r"|\bnow\b|\bso far\b",
     re.IGNORECASE,
 )
 _PAST = re.compile(
@@ -118,14 +142,17 @@ _PAST = re.compile(
     re.IGNORECASE,
 )
 _FUTURE = re.compile(
-    r"\b(?:will|won't|going to|gonna|plan(?:s|ning)?|about to|upcoming|next|soon|until|till|due|book(?:ed|ing)?|expect"
-    r"|hoping|appointment|starts?|begins?|leav(?:e|es|ing)|mov(?:es|ing)|flying|fly|deadline|scheduled|signed up|comes?"
+    r"\b(?:will|won't|going to|gonna|plan(?:s|ning)?|about to|upcoming|next|soon|until|till|due|book(?:ed|ing)?"
+    r"|expect"
+    r"|hoping|appointment|starts?|begins?|leav(?:e|es|ing)|mov(?:es|ing)|flying|fly|deadline|scheduled|signed up"
+    r"|comes?"
     r"|needs? to|must|have to|runs? out|expires?|arrives?)\b|'ll\b",
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(r"[,;.!?:\n]|\b(?:and|but|so)\b")
 _BARE = re.compile(r"\s*(?:is|was|will|are|were|marks|marked|would)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:the|this|that|a|for|about)\s+\Z", re.IGNORECASE)
+_AFTER_PREPOSITION = re.compile(r"\b(?:to|until|till?|by|from|since|before|after|around|of|than)\s+\Z", re.IGNORECASE)
 _OPENING = {"since": True, "starting": True, "as of": True}
 _CLOSING = {"until", "till", "til"}
 
@@ -170,7 +197,8 @@ def absolute(text: str, spans: list[TimeSpan]) -> str:
 def _tense_near(text: str, match: re.Match[str]) -> Tense | None:
     """The tense of the clause in which the match stands."""
     ends = [m.end() for m in _CLAUSE_END.finditer(text, 0, match.start())]
-    following = _CLAUSE_END.search(text, match.end())
+    opens = not text[ends[-1] if ends else 0 : match.start()].strip()  # "On Friday, I got the news"
+    following = _CLAUSE_END.search(text, match.end() + opens)
     return tense_of(text[ends[-1] if ends else 0 : following.start() if following else len(text)])
 
 
@@ -184,7 +212,12 @@ def _worded(text: str, match: re.Match[str], meaning: Meaning) -> TimeSpan:
     label = f"{meaning.label} in the {meaning.part}" if meaning.part else meaning.label
     before = text[:start].rstrip(" \"'(")
     sentence_start = not before or before[-1] in "\n.!?"
-    if own or (not prep and (_BARE.match(text, end) or _ARTICLE.search(text, 0, start))):
+    if meaning.since:
+        wording = f"since about {label}"
+    elif own or (
+        not prep
+        and (_AFTER_PREPOSITION.search(text, 0, start) or _BARE.match(text, end) or _ARTICLE.search(text, 0, start))
+    ):
         wording = label
     elif given:
         wording = f"{given} {label}"
@@ -193,7 +226,7 @@ def _worded(text: str, match: re.Match[str], meaning: Meaning) -> TimeSpan:
         wording = label if label.startswith(("shortly", "some ")) else f"{word} {label}"
     if sentence_start:
         wording = wording[:1].upper() + wording[1:]
-    opening, closing = _OPENING.get(prep, False), prep in _CLOSING
+    opening, closing = meaning.since or _OPENING.get(prep, False), prep in _CLOSING
     if prep == "from" and re.match(r"\s+(?:until|till?|to)\b", text[end:], re.IGNORECASE) is None:
         opening = True
     when, until = _calendar(meaning)

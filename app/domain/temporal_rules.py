@@ -1,7 +1,7 @@
 """What a matched time expression means: calendar arithmetic from the day on which it was said. For `temporal` only."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -15,6 +15,12 @@ _MONTH_NUMBER = {name[:3].lower(): number for number, name in enumerate(MONTHS, 
 _WEEKDAY_NUMBER = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _HOLIDAYS = {"christmas": (12, 25), "xmas": (12, 25), "new year": (1, 1), "halloween": (10, 31)}
 _SEASON_START = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # northern hemisphere
+# A present perfect near the end of what stands before: what it tells of lasts.
+_STILL = re.compile(
+    r"(?:\b(?:have|has)|'ve|'s)(?:n't)?\s+(?:\w+\s+){0,2}?(?:been|had|known|lived|worked|loved|owned|played|kept|taught"
+    r"|studied|used|run|wanted|dated|owed|lasted|followed|collected|suffered|smoked|driven|served)\b[^.;!?]{0,60}\Z",
+    re.IGNORECASE,
+)
 _NUMBERS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "eleven": 11, "twelve": 12,
@@ -37,6 +43,7 @@ class Meaning:
     precision: Precision
     label: str  # "2 May 2025", "the weekend of 3 May 2025"
     part: str | None = None
+    since: bool = False  # it began about then and lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,8 @@ class Reading:
     def _nth(self, m: re.Match[str]) -> Meaning | None:
         day = int(m["day"])
         found = [d for d in self._days(-62, 62) if d.day == day]
-        return self._nearest(found)
+        moved = (m["prep"] or "").lower() == "to"  # "moved to the 14th"
+        return self._nearest(found, Tense.FUTURE if moved else None)
 
     def _nth_weekday(self, m: re.Match[str]) -> Meaning | None:
         weekday, day = weekday_number(m["weekday"]), int(m["day"])
@@ -112,7 +120,8 @@ class Reading:
 
     def _bare_weekday(self, m: re.Match[str]) -> Meaning:
         weekday = weekday_number(m["weekday"])
-        past = self.tense is Tense.PAST or m["prep"].lower() == "since"
+        moved = m["prep"].lower() in {"to", "for"}  # "moved it to Tuesday" looks ahead
+        past = (self.tense is Tense.PAST and not moved) or m["prep"].lower() == "since"
         ahead = (weekday - self.today.weekday()) % 7
         return a_day(self.today + timedelta(days=ahead - 7 if past and ahead else ahead), m["part"])
 
@@ -161,6 +170,13 @@ class Reading:
             return Meaning(first, first + timedelta(days=1), Precision.DAY, f"the weekend of {say_day(first)}")
         days = (self.today.weekday() - weekday_number(m["weekday"])) % 7 or 7
         return a_day(self.today - timedelta(days=days + 7 * (back - 1)))
+
+    def _lasting(self, m: re.Match[str]) -> Meaning | None:
+        """How long something has lasted, as when it began: "I have had them for three years now"."""
+        since = m.groupdict().get("since")
+        if not m["now"] and not since and not _STILL.search(m.string, 0, m.start()):
+            return None  # "stayed for two weeks"
+        return replace(self._shift(self.today, m["unit"], -count(m["count"])), since=True)
 
     def _vague_ago(self, m: re.Match[str]) -> Meaning | None:
         unit = m["unit"].lower()
@@ -256,8 +272,8 @@ class Reading:
     def _days(self, back: int, ahead: int) -> list[date]:
         return [self.today + timedelta(days=n) for n in range(back, ahead + 1)]
 
-    def _nearest(self, days: list[date]) -> Meaning | None:
-        if self.tense is Tense.PAST:
+    def _nearest(self, days: list[date], tense: Tense | None = None) -> Meaning | None:
+        if (tense or self.tense) is Tense.PAST:
             days = [d for d in days if d <= self.today]
         else:
             days = [d for d in days if d >= self.today] or days

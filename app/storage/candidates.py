@@ -147,6 +147,7 @@ def to_body(candidate: Candidate) -> dict[str, Any]:
         "ends": candidate.ends,
         "retracts": [str(i) for i in candidate.retracts],
         "targets": [str(i) for i in candidate.targets],
+        "compared": candidate.compared,
     }
 
 
@@ -175,6 +176,7 @@ def from_body(body: dict[str, Any]) -> Candidate:
         ends=body.get("ends", False),
         retracts=tuple(UUID(i) for i in body.get("retracts", ())),
         targets=tuple(UUID(i) for i in body.get("targets", ())),
+        compared=body.get("compared", False),
     )
 
 

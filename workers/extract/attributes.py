@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.domain.memory import MemoryType
 from app.domain.normalise import normal_key
 from app.domain.temporal_rules import MONTHS, Tense
-from workers.extract.lexicon import JOBS, NAME_STOP, NOT_MEASURED, PAST, PETS, SINGLE_NOUNS
+from workers.extract.lexicon import GENERIC_NOUNS, JOBS, NAME_STOP, NOT_MEASURED, NOT_SWITCHED, PAST, PETS, SINGLE_NOUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +153,25 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
 )
 _JOB = re.compile(
     rf"^{_ADV}(?:is|became|has become|got promoted to|was promoted to|got a job as|starts as"
-    rf"|started as)\s+(?:now\s+)?(?:an?|the)?\s*"
+    rf"|started as)\s+(?:now\s+)?(?:(?:an?|the)\s+)?"
     r"(?P<value>(?:[\w&/-]+\s+){0,4}?[\w-]+)(?=$|[,;.!?(]|\s+(?:at|in|for|with|by|from|up|near|of|on|since|here)\b)"
 )
 _ATTRIBUTE_IS = re.compile(
-    r"^(?P<owner>.+?)'s\s+(?P<noun>(?:favou?rite\s+)?[\w-]+(?:\s+[\w-]+)?)\s*(?:'s|\bis|\bare|\bwas"
-    r"|\bwill be)(?:\s+(?:now|called|currently|on|at|actually))*"
+    r"^(?P<owner>.+?)'s\s+(?P<noun>(?:favou?rite\s+)?[\w-]+(?:\s+(?!has\b"
+    r"|have\b)[\w-]+)?)\s*(?:'s(?!\s+[\w-]+\s+(?:is|are"
+    r"|was)\b)|\bis|\bare|\bwas"
+    r"|\bwill be|\b(?:has |have )?(?:gone|went|rose|risen|goes|dropped|fell|increased|decreased|changed"
+    r"|switched)(?: up| down)? to"
+    r"|\bis (?:up|down) to|\bhas been)(?:\s+(?:now|called|currently|on|at|actually))*"
     r"\s+(?P<value>[^;.!?]{1,60}?)(?=$|[,;.!?]|\s+(?:and|but|so|because|which|who|since)\b)"
 )
 _MEASURED = re.compile(
-    r"^(?:about |around |at |up to |[A-Z][a-z]{1,2}\.? |[$\u20ac\u00a3])?\d[\d.,:]*\s?(?:[a-z%]{0,8})\b", re.IGNORECASE
+    r"^(?:about |around |at |up to |[A-Z][a-z]{1,2}\.? "
+    r"|[$\u20ac\u00a3])?\d[\d.,:]*\s?(?:[a-z%]{0,8})\b",
+    re.IGNORECASE,
 )
+_NOW = re.compile(r",?\s+(?:now|these days|from now on|instead)\b")
+SHORT_VALUE = 4  # words; a longer predicate says more than one value
 _SUBJECT = re.compile(
     r"^(?P<subject>The user's (?:\w+[ -]){0,2}?(?P<relation>[\w-]+)(?: (?P<name>[A-Z][\w-]+))?|The user"
     r"|[A-Z][\w'-]*?(?:'s (?:\w+ )?[\w-]+(?: [A-Z][\w-]+)?)?)(?=\s)"
@@ -173,7 +181,8 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _PREFERENCE = re.compile(
-    r"\b(?:loves|likes|hates|prefers|enjoys|adores|dislikes|detests|loathes|favou?rite|cannot stand|fan of|would rather"
+    r"\b(?:loves|likes|hates|prefers|enjoys|adores|dislikes|detests|loathes|favou?rite|cannot stand|fan of|would"
+    r" rather"
     r"|would never|does not (?:like|eat|enjoy|want)|wants (?:no|nothing)"
     r"|always wants|fond of|standing request|is (?:a )?(?:vegan"
     r"|vegetarian))\b",
@@ -203,8 +212,24 @@ def negated(text: str) -> bool:
     return _NEGATION.search(text) is not None
 
 
+_SWITCHED = re.compile(
+    rf"^(?P<owner>The user|[A-Z][\w'-]*(?: [\w-]+){{0,3}}?) {_ADV}(?:has |have )?(?:switched|changed|moved"
+    rf"|swapped|updated|upgraded)"
+    r" (?:over |up )?(?:the user's|their|his|her) (?P<noun>[\w-]+(?: [\w-]+)?) (?:from .{2,30} )?(?:to|for)"
+    r" (?P<value>[^,;.!?]{1,40}?)"
+    r"(?=$|[,;.!?]|\s+(?:because|since|but|so|in|on|from|last|as)\b)"
+)
+
+
 def key_of(text: str) -> Key | None:
     """The statement's key, if it says something about an attribute that people talk about."""
+    switched = _SWITCHED.match(text)
+    if switched:
+        noun = normal_key(switched["noun"])
+        value = normal_key(re.sub(r"^(?:an?|the)\s+", "", switched["value"]))
+        owner = "user" if switched["owner"] == "The user" else normal_key(switched["owner"].removeprefix("The "))
+        if noun and value and owner and noun not in NOT_SWITCHED:
+            return Key(owner, noun.replace(" ", "_"), value, single=True)
     owned = _ATTRIBUTE_IS.match(text)
     if owned and not owned["value"].startswith(("not ", "a bit", "so ", "very ", "too ")):
         key = _owned_key(owned["owner"], owned["noun"].lower(), owned["value"])
@@ -224,7 +249,12 @@ def key_of(text: str) -> Key | None:
             return Key(subject, attribute, value, single and not negated(rest))
     job = _JOB.match(rest)
     title = re.sub(r"\s+(?:now|again|here|there)$", "", job["value"]) if job else ""
-    if title and JOBS.fullmatch(title.rsplit(maxsplit=1)[-1]) and not negated(rest):
+    if (
+        title
+        and title.rsplit(maxsplit=1)[-1].islower()
+        and JOBS.fullmatch(title.rsplit(maxsplit=1)[-1])
+        and not negated(rest)
+    ):
         value = normal_key(title)
         return Key(subject, "job", value, single=True) if value else None
     return None
@@ -239,8 +269,8 @@ def _subject(found: re.Match[str]) -> str:
 
 def _owned_key(owner: str, noun: str, value: str) -> Key | None:
     subject = "user" if owner == "The user" else normal_key(owner.removeprefix("The ").replace("'s ", " "))
-    content = normal_key(re.sub(r"^(?:an?|the)\s+", "", value))
-    if not subject or not content or len(owner.split()) > 4:
+    content = normal_key(_NOW.sub("", re.sub(r"^(?:an?|the)\s+", "", value)))
+    if not subject or not content or len(owner.split()) > 4 or owner.split(maxsplit=1)[0].endswith("ing"):
         return None
     if noun.startswith(("favourite ", "favorite ")):
         return Key(subject, f"favourite:{noun.split(' ', 1)[1]}", content, single=True)
@@ -249,6 +279,9 @@ def _owned_key(owner: str, noun: str, value: str) -> Key | None:
         return Key(f"{subject} {noun.split(maxsplit=1)[0]}", "name", content, single=True)
     if last in SINGLE_NOUNS or (_MEASURED.match(value) and not noun.endswith("s") and last not in NOT_MEASURED):
         return Key(subject, noun.replace(" ", "_"), content, single=True)
+    changed = _NOW.search(value)
+    if content and last not in GENERIC_NOUNS and len(content.split()) <= SHORT_VALUE and noun.isascii():
+        return Key(subject, noun.replace(" ", "_"), content, single=changed is not None)
     return None
 
 

@@ -31,7 +31,8 @@ class Corrected:
 
 _CUE = re.compile(r"\b(?:no+|nope|sorry|oops|whoops|wait|actually|correction|i mean)\b")
 _MEANT = re.compile(
-    r"^(?:(?:I|i) (?:meant|mean)(?: to (?:say|write|type))?|make (?:that|it)|scratch that,?|rather|should be|should say"
+    r"^(?:(?:I|i) (?:meant|mean)(?: to (?:say|write|type))?|make (?:that|it)|scratch that,?|rather|should be"
+    r"|should say"
     r"|should have been)\s+(?P<value>.+)$",
     re.IGNORECASE,
 )
@@ -53,6 +54,7 @@ _BUT_NOT = re.compile(
     r"^(?:it(?:'s| is| was) )?(?P<new>[\w:.' -]{1,40}?),? not (?P<old>[\w:.' -]{1,40}?)(?P<rest>, [\w,' -]{2,60})?$",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(r"^(?:I|we|he|she|they|you|my|our|his|her|their)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:an?|the|my|on|at|in)\s+", re.IGNORECASE)
 _TAIL = re.compile(r"\s*(?:now|instead|then|actually|of course|again|sorry|please)$", re.IGNORECASE)
 _WEEKDAY = re.compile(
@@ -78,6 +80,8 @@ def corrected(clause: Clause, history: Sequence[Said], said_at: datetime) -> Cor
     for pattern in (_NOT_BUT, _BUT_NOT):
         swap = pattern.match(text)
         if swap:
+            if _WHOLE.match(swap["new"]):
+                return None  # "I am secretary now, not treasurer" says all of it
             old, new = (_ARTICLE.sub("", swap[name].strip()) for name in ("old", "new"))
             return _swapped(history, old, f"{new}{swap['rest'] or ''}")
     for pattern in (_MEANT, _MOVED):
@@ -154,7 +158,8 @@ def _latest(history: Sequence[Said]) -> Sequence[Said]:
 
 
 _WHATS = re.compile(
-    r"^(?:and |so |but )?(?:what(?:'s| is| are| was)|which is|who(?:'s| is))\s+(?P<owner>your|the|his|her|its|their)\s+"
+    r"^(?:and |so |but )?(?:what(?:'s| is| are| was)|which is|who(?:'s| is))\s+(?P<owner>your|the|his|her|its"
+    r"|their)\s+"
     r"(?P<noun>[a-z][\w' -]{1,40}?)(?P<called>\s+(?:called|named))?(?:,? (?:then|again|by the way))?$",
     re.IGNORECASE,
 )

@@ -86,13 +86,13 @@ JOKE = re.compile(
     r"|april fools?|pretend(?:ing)?|role-?play|in character|hypothetical|fictional|simply ador\w+|oh great|oh joy"
     r"|big surprise"
     r"|what could go wrong|living the dream|said no one ever|best day ever|lucky me|how lovely"
-    r"|going to be (?:rich|famous)|just what i needed)\b",
+    r"|basically an? (?:professional|full-time|expert)|going to be (?:rich|famous)|just what i needed)\b",
     re.IGNORECASE,
 )
 GAME = re.compile(
     r"\b(?:roast me|pretend|role-?play|make up|made[- ]up|fake|fictional|imaginary|a story about"
     r"|d&d"
-    r"|dungeon|character (?:sheet|bio)|npc|in my novel|my novel|screenplay|two truths|lie to me|let's play|improv"
+    r"|dungeon|character (?:sheet|bio)|npc|in my (?:novel|book|story)|two truths|lie to me|let's play|improv"
     r"|act as"
     r"|you are now|as a pirate)\b",
     re.IGNORECASE,
@@ -104,7 +104,9 @@ REPORTED = re.compile(
     re.IGNORECASE,
 )
 TRUSTED = re.compile(
-    r"\b(?:doctor|dr|gp|vet|dentist|therapist|physio|surgeon|nurse|midwife|lawyer|landlord|boss|test)\b", re.IGNORECASE
+    r"\b(?:doctor|dr|gp|vet|dentist|therapist|physio|surgeon|nurse|midwife|lawyer|landlord|boss"
+    r"|test)\b",
+    re.IGNORECASE,
 )
 FEELING_NOW = re.compile(
     r"^(?:the user|[A-Z]\w+) (?:is|am|feels?) (?:so |very |really |a bit |a little |just |all )*(?:tired|sleepy"
@@ -182,15 +184,27 @@ SINGLE_NOUNS = _words(
     company router car laptop standup shift dentist doctor gp vet landlord major degree blood-type starsign
     nickname hometown supervisor therapist deadline plan diet language nationality religion insurance provider
     bank school university team title role position schedule timezone username handle flight appointment
-    interview wedding shoe-size size commute
+    interview wedding shoe-size size commute insurer surname wage allowance mortgage doctor-appointment
     """
+)
+# What is moved or changed "to" something without being a value of its owner.
+NOT_SWITCHED = _words(
+    "mind stuff things boxes everything furniture desk attention focus clothes bed books way head life"
 )
 # Said of with a number, and yet not one value of their owner.
 NOT_MEASURED = _words(
     "trip visit holiday party wedding meeting day week night son daughter brother sister dog cat baby kid"
 )
 JOBS = re.compile(
-    r"\b(?:\w+er|\w+or|\w+ist|\w+ian|nurse|chef|cook|pilot|clerk|architect|accountant|student|apprentice|barista"
+    r"\b(?!(?:ever|never|better|other|another|together|over|under|after|older|younger|later|number|weather"
+    r"|whether|sober|eager"
+    r"|clever|rather|further|sister|brother|mother|father|daughter|bigger|smaller|happier|stronger|taller"
+    r"|shorter|faster|slower"
+    r"|heavier|lighter|healthier|member|owner|lover|winner|loser|stranger|foreigner|beginner|indoor|outdoor|poor"
+    r"|sensor|nor"
+    r"|dinner|summer|winter|inner|outer|upper|lower|proper|super|bitter|italian|brazilian|asian|christian"
+    r"|vegetarian)\b)"
+    r"(?:\w+er|\w+or|\w+ist|\w+ian|nurse|chef|cook|pilot|clerk|architect|accountant|student|apprentice|barista"
     r"|coach|lead"
     r"|consultant|assistant|mechanic|plumber|judge|farmer|baker|vet|surgeon|agent|analyst|scientist|lawyer"
     r"|secretary|treasurer"

@@ -7,16 +7,17 @@ says why.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from app.domain.event import Event, Role
 from app.domain.memory import Candidate
 from app.domain.normalise import normalise
 from app.domain.policy import Policy
+from app.domain.temporal import resolve
 from workers.extract.followups import Said
 from workers.extract.gate import skip_reason
-from workers.extract.lexicon import GAME
+from workers.extract.lexicon import GAME, PAST
 from workers.extract.people import People, names_in
 from workers.extract.rewrite import ASSISTANT, USER, Person, named
 from workers.extract.sentences import Clause, clauses
@@ -34,6 +35,17 @@ PROMISED = re.compile(
     r"|add(?:ed)?|sent|send|email(?:ed)?|creat(?:e|ed)|remind(?:ed)?|chang(?:e|ed)|mov(?:e|ed)|cancel(?:l?ed)?"
     r"|recommend(?:ed)?|suggest(?:ed)?)\b"
     r"(?!.*\b(?:if|let me|would|could)\b)"
+)
+# "Something exciting happened last Friday. I went ...": the day of what is told next.
+ANNOUNCED = re.compile(
+    r"^(?:(?:something|the (?:\w+est|best|worst|most \w+)(?: \w+)?|(?:an? )?(?:\w+ )?thing|so much|a lot|big"
+    r" news|stuff|what)\b.*\b"
+    r"happen(?:ed|s)?\b|(?:you(?:'ll| will) never )?guess (?:what|where|who)\b|you(?:'ll| will) not believe\b"
+    r"|what I did\b)",
+    re.IGNORECASE,
+)
+_OWN_DEED = re.compile(
+    r"^(?:I|[Ww]e)(?:'ve| have)?(?: finally| just| also| even)? (?:[a-z]{2,}ed|" + "|".join(sorted(PAST)) + r")\b"
 )
 REMEMBERED = 12  # statements of a person that later fragments may correct or be dated by
 
@@ -87,7 +99,17 @@ class _Reader:
         reasons: list[str] = []
         history = self.history[event.speaker]
         before = self.before.get(event.speaker)
+        day: str | None = None  # when what is told next happened, as it was said
         for clause in parts:
+            if ANNOUNCED.match(f"{clause.lead} {clause.text}".strip()) and (
+                spans := resolve(clause.text, event.occurred_at)
+            ):
+                day = clause.text[spans[0].start : spans[0].end]
+                continue
+            if day is not None:
+                if _OWN_DEED.match(clause.text) and not resolve(clause.text, event.occurred_at):
+                    clause = replace(clause, text=f"{day}, {clause.text}")  # noqa: PLW2901 - the same clause with its day
+                day = None
             outcome = state(clause, scene) if scene.me is not ASSISTANT or PROMISED.match(clause.text) else "assistant"
             if isinstance(outcome, str):
                 reasons.append(outcome)

@@ -153,6 +153,7 @@ def _keyed(raw: Mapping[str, Any], text: str, said: Event) -> Candidate:
         valid_from=_date(raw.get("valid_from")) or event_time,
         valid_to=_date(raw.get("valid_to")),
         confidence=CONFIDENCE,
+        compared=True,
         session_id=said.session_id,
         agent_id=said.agent_id,
     )

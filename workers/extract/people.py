@@ -10,7 +10,8 @@ from workers.extract.rewrite import Person
 # Said without "my", these are the speaker's own: "mum lives in Harrogate".
 _OWN = "mum|mom|mam|mama|dad|papa|gran|grandma|grandpa|nana|nan|granny|granddad|grandad|auntie"
 _THE_FAMILY = re.compile(
-    r"^(?:the|both) (?P<who>missus|wife|husband|hubby|kids|children|twins|boss|landlord|landlady|in-laws|flatmate"
+    r"^(?:[Tt]he|[Bb]oth) (?P<who>missus|wife|husband|hubby|kids|children|twins|boss|landlord|landlady|in-laws"
+    r"|flatmate"
     r"|roommate"
     r"|dog|cat|baby|girlfriend|boyfriend)\b(?!-)"
 )

@@ -120,8 +120,9 @@ def _reported(text: str, me: Person, you: Person, *, past: bool) -> str:
     if opens and not past and not together:
         done = _agree_joined(done)
     for pattern, form in _OBJECTS:
-        if form == "own":
-            done = re.sub(r"^[Mm]y own\b", f"{me.opening}'s own", done)
+        if form == "own" and not opens:
+            done = re.sub(r"^(?:[Mm]y|[Oo]ur) own\b", f"{me.opening}'s own", done)
+            done = re.sub(r"\b(?:my|our) own\b", f"{me.possessive} own", done)
         done = pattern.sub(
             {"reflexive": "themself", "own": "their own", "possessive": me.possessive}.get(form, me.inside), done
         )

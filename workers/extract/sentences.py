@@ -26,7 +26,8 @@ _CODE_LINE = re.compile(
 )
 _NOUN_ONLY = re.compile(r"^(?!I\b|We\b)(?:(?:[Mm]y|[Oo]ur|[Mm]e)\b|[A-Z])[\w'-]*(?:\s+[\w-]+){0,3}$")
 LONGEST_SENTENCE = 1_000  # characters; what runs on for longer is a list or a dump
-QUOTED_WORDS = 5  # a longer quotation is somebody's words, not a title
+QUOTED_WORDS = 5  # a longer quotation is somebody's words, unless it is a title
+TITLE_WORDS = 10
 
 # Long runs say no more than short ones, and would cost the patterns below their square.
 _RUNS = (
@@ -62,6 +63,11 @@ _TAIL = re.compile(
     r"|innit|mate|ok|okay|right|anyway|i guess|yk|fyi|so|and|but)|\s*[,;:\u2026\u2013\u2014-]|\.{2,})+(?=[.!?]*$)",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(
+    r",?\s+(?:by the way|btw|fwiw|for what it's worth|to be honest|tbh|if I'm honest|mind you|for the"
+    r" record)\b,?(?=\s|$)",
+    re.IGNORECASE,
+)
 _CHAT = (
     (re.compile(r"[\u2018\u2019\u02bc]"), "'"),
     (re.compile(r"\bi(?='|\b)(?!\.)"), "I"),
@@ -82,7 +88,8 @@ _CHAT = (
     (re.compile(r"\bthx\b", re.IGNORECASE), "thanks"),
 )
 _SUBJECT = (
-    r"(?:I\b|I'|[Ww]e\b|[Ww]e'|[Mm]y |[Oo]ur |(?:he|she|they)(?:'|\b)|[A-Z][a-z]+(?:'s)? (?:is|has|was|lives|works)\b)"
+    r"(?:I\b|I'|[Ww]e\b|[Ww]e'|[Mm]y |[Oo]ur |(?:he|she|they)(?:'|\b)|[A-Z][a-z]+(?:'s)? (?:is|has|was|lives"
+    r"|works)\b)"
 )
 _ASKED = (
     r"(?:(?:can|could|would|will) you\b|what(?:'?s| is| are| do| should)\b|how (?:do|can|should|would|much"
@@ -92,6 +99,15 @@ _ASKED = (
 _JOIN = re.compile(
     rf",?\s+(?:and|but|so|plus|also|and also|and then|though)\s+(?={_SUBJECT}|{_ASKED})"
     rf"|,\s+(?=(?:I\b|I'|[Ww]e\b|[Ww]e'|(?:he|she|they)(?:'|\b))|{_ASKED})"
+)
+_OWN_SUBJECT = re.compile(
+    r"^(?:I|[Ww]e)(?='m\b|'re\b|'ve\b| (?!(?:want|need|think|hope|wish|would|should|could|can|must|have to|will)\b))"
+)
+# What people say of themselves in the present, as the second verb of a sentence.
+_NEXT_STATE = re.compile(
+    r",? and (?:also )?(?=(?:live|work (?:at|as|for|in|part|full)|speak [A-Z]|study|teach|own (?:a|an|the|two)"
+    r"|have (?:a|an|two|three"
+    r"|four|five|one)|drive an?|play the|am (?:a|an|allergic)|was born|moved to [A-Z]|grew up)\b)"
 )
 _SUBORDINATE = re.compile(
     r"^(?:if|when|while|since|because|after|before|as|although|though|until|once|whenever|unless)\b", re.IGNORECASE
@@ -134,7 +150,11 @@ def clauses(content: str) -> list[Clause]:
 
 
 def _short_quotes(match: re.Match[str]) -> str:
-    return match.group() if len(match.group().split()) < QUOTED_WORDS else " \ue100 "
+    """A few words, or a title ("The Lord of the Rings"), stay; a longer quotation is somebody's words."""
+    said = match.group().split()
+    title = len(said) <= TITLE_WORDS and not match.group()[:-1].endswith((".", "!", "?"))
+    capitals = sum(word.strip("\"\u201c\u201d\u00ab\u00bb'(")[:1].isupper() for word in said)
+    return match.group() if len(said) < QUOTED_WORDS or (title and capitals > len(said) / 2) else " \ue100 "
 
 
 def _sentences(text: str) -> list[str]:
@@ -168,14 +188,17 @@ def _clean(sentence: str) -> tuple[str, str]:
 
 
 def _trim(text: str) -> str:
+    text = _ASIDE.sub(" ", text)
     text = _TAIL.sub("", text.rstrip(" .!?\u2026,;:"))
     return text.strip(" .!?\u2026,;:")
 
 
 def _split(sentence: str) -> list[str]:
     """Cut where a new subject begins, unless the sentence opens with a subordinate clause."""
-    if _SUBORDINATE.match(sentence) or not _JOIN.search(sentence):
+    if _SUBORDINATE.match(sentence):
         return [sentence]
+    if not _JOIN.search(sentence):
+        return _apart(sentence)
     parts: list[str] = []
     at = 0
     for join in _JOIN.finditer(sentence):
@@ -194,4 +217,13 @@ def _split(sentence: str) -> list[str]:
             merged[-1] = f"{merged[-1]}, {part}"
         else:
             merged.append(part)
-    return merged
+    return [piece for part in merged for piece in _apart(part)]
+
+
+def _apart(part: str) -> list[str]:
+    """Two states of one person as two clauses: "I live in Ghent and work as a nurse"."""
+    subject = _OWN_SUBJECT.match(part)
+    if subject is None:
+        return [part]
+    pieces = _NEXT_STATE.split(part)
+    return [pieces[0], *(f"{subject.group()} {piece}" for piece in pieces[1:])]

@@ -8,7 +8,7 @@ from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
 from app.domain.secrets import contains_secret
 from app.domain.temporal import TimeSpan, absolute, resolve, tense_of
-from app.domain.temporal_rules import Tense
+from app.domain.temporal_rules import MONTHS, Tense
 from workers.extract import lexicon as words
 from workers.extract.anchors import anchored
 from workers.extract.attributes import Key, entities_of, key_of, negated, type_of
@@ -17,7 +17,7 @@ from workers.extract.rewrite import ASSISTANT, Person, third_person
 from workers.extract.sentences import Clause
 from workers.extract.states import ended_state, plan_of, replaced_state
 from workers.extract.subjects import Scene, with_subject
-from workers.extract.wishes import preferred, standing_wish
+from workers.extract.wishes import preferred, standing_wish, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,9 @@ _YOU_CLAIM = re.compile(
 )
 _WITHDRAWS = re.compile(
     r"^(?:jk|just kidding|kidding|i'm kidding|i'm joking|just joking|joking|not really|(?:scratch|scrap) (?:that|it)"
-    r"|ignore (?:that|me)|forget (?:that|it|what I said|I said (?:that|anything))|never ?mind|delete that)\b(?! one\b)"
-    r"(?!.*\b(?:make|should|meant)\b)",
+    r"|ignore (?:that|me)|forget (?:that|it|what I said|I said (?:that|anything))|never ?mind|delete that)\b(?!"
+    r" one\b)"
+    r"(?!.*\b(?:make|should|meant|it's|it is|that's|rather)\b)",
     re.IGNORECASE,
 )
 _CORRECTS = re.compile(r"\b(?:no+|nope|sorry|oops|whoops|wait|correction|i mean)\b")
@@ -95,6 +96,29 @@ _LOOSE = re.compile(
     re.IGNORECASE,
 )
 _IN_QUOTES = re.compile(r"[\"\u201c\u201d][^\"\u201c\u201d]*[\"\u201c\u201d]")
+# What has "just" happened happened about then: the month is said, since the word loses its meaning later.
+_JUST = re.compile(
+    rf"^(?P<who>(?:I|[Ww]e|[Mm]y [\w' -]{{2,30}}?|[A-Z][\w-]+)(?:'ve|'s| have| has)?)(?P<more>(?: \w+ly| finally"
+    rf"| also)?) just"
+    rf"(?= (?:\w+ly )?(?:[a-z]{{2,}}ed"
+    rf"|{'|'.join(sorted(words.PAST - {'was', 'were', 'had', 'did', 'felt', 'thought', 'said'}))}"
+    r"|been|had an?|put|set|cut|hit|become)\b)(?! (?:wanted|needed|hoped|loved|figured|wondered|realised"
+    r"|realized|learned that)\b)"
+)
+_FRONTED = re.compile(
+    r"^(?:On|In|Since|From|At|By|Until|Around|During|Before|After)\b[^,.;]{0,40}?\b(?:19|20)\d\d\b(?: in the"
+    r" [a-z]+)?(?: \([^)]*\))?,? "
+    r"(?=the user\b|the assistant\b|[A-Z])"
+)
+# "secretary, not treasurer" says what somebody is.
+_CONTRAST = re.compile(
+    r"(?<=\w), not (?:an? |the |in |at |on )?[\w'-]+(?: [\w'-]+){0,2}(?=[,.;]|$)| not"
+    r" \d[\w:.]*(?=[,.;]|$)"
+)
+_DUTY = re.compile(
+    r"^(?:need|have|got) to (?!know|ask|find out|see)\w+.*\b(?:my|our|by|before|on|until|next"
+    r"|this|tomorrow)\b"
+)
 _WORDS_OF = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
@@ -178,10 +202,12 @@ def _not_worth(clause: Clause, text: str) -> str | None:  # noqa: PLR0911 - one 
 
 def _is_request(text: str) -> bool:
     first = text.split(maxsplit=1)[0].lower()
-    if _NOUN_FIRST.match(text) or words.PAST & {w.lower() for w in text.split()[1:2]}:
+    if told(text) or _NOUN_FIRST.match(text) or words.PAST & {w.lower() for w in text.split()[1:2]}:
         return False  # "start date is ...", "talk went well"
     if first in words.IMPERATIVE and first not in {"left", "put", "read", "set", "let"}:
         return True
+    if _DUTY.match(text):
+        return False
     return first in {"need", "want", "wanting", "looking"} or (
         first in {"put", "read", "set", "let"} and "I" not in text
     )
@@ -189,6 +215,12 @@ def _is_request(text: str) -> bool:
 
 def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | str:
     spans = resolve(sentence, scene.said_at)
+    just = _JUST.match(sentence) if not spans else None
+    if just:
+        month = f"{MONTHS[scene.said_at.month - 1]} {scene.said_at.year}"
+        who = re.sub(r"(?:'ve|'s| have| has)$", "", just["who"])
+        sentence = f"In {month}, {who}{just['more']}{sentence[just.end() :]}"
+        spans = resolve(sentence, scene.said_at)
     tense = tense_of(sentence)
     today = scene.said_at.date().isoformat()
     past = tense is Tense.PAST or any(span.when.text < today[: len(span.when.text)] for span in spans)
@@ -202,7 +234,8 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
     if len(_WORDS_OF.findall(text)) < 4:
         return "too_short"
     event_time, valid_from, valid_to, ahead = _times(spans, today)
-    bare = text.rstrip(".")
+    bare = _FRONTED.sub("", text.rstrip("."), count=1)
+    bare = _CONTRAST.sub("", bare[:1].upper() + bare[1:])
     over = ended_state(bare) if scene.you is ASSISTANT else None
     key = over or key_of(bare)
     if key is None and scene.you is ASSISTANT:
@@ -215,7 +248,7 @@ def _finish(sentence: str, scene: Scene, *, confidence: float) -> Statement | st
         text=text,
         type=kind,
         key=key,
-        negated=negated(text),
+        negated=negated(_CONTRAST.sub("", text)),
         event_time=event_time,
         valid_from=valid_from,
         valid_to=valid_to,

@@ -28,6 +28,11 @@ _BROKE_UP = re.compile(
     rf"{_SUBJECT}(?: and (?P<other>[A-Z][\w-]+|the user))? {_MAYBE}(?:broke up|broken up|split up|separated from"
     rf"|broke off)\b(?: with (?P<with>[A-Z][\w-]+))?"
 )
+_NOT_TOGETHER = re.compile(
+    rf"{_SUBJECT}(?: and (?P<other>[A-Z][\w-]+|the user))? (?:aren't|isn't|are not|is not|are no longer|is no"
+    rf" longer) "
+    r"(?:together|a couple|an item|dating|seeing each other|engaged|married)\b(?: any ?more)?"
+)
 _GONE = re.compile(
     rf"{_SUBJECT} {_MAYBE}(?:sold|gave away|got rid of|returned|scrapped|crashed|totalled|totaled|donated|lost) "
     r"(?:the user's |the |their |an? )(?P<thing>(?:[\w-]+ ){0,2}?[\w-]+)(?=$|[.,;]| (?:on|in|to|for|at|after"
@@ -42,10 +47,12 @@ _OFF = re.compile(
 )
 _NO_MORE = re.compile(rf"{_SUBJECT} (?:has|have) no (?P<thing>[a-z]+) (?:anymore|any more|any longer)\b")
 _MATTERS = (
-    r"dentist|doctor|gp|physio|therapist|vet|optician|haircut|hairdresser|check-?up|scan|surgery|operation|appointment"
+    r"dentist|doctor|gp|physio|therapist|vet|optician|haircut|hairdresser|check-?up|scan|surgery|operation"
+    r"|appointment"
     r"|interview|exam|test|viewing|flight|train|ferry|wedding|party|trip|holiday|vacation|meeting|call|date"
     r"|lesson|class"
-    r"|match|game|race|marathon|concert|gig|recital|talk|presentation|workshop|conference|dinner|lunch|brunch|barbecue"
+    r"|match|game|race|marathon|concert|gig|recital|talk|presentation|workshop|conference|dinner|lunch|brunch"
+    r"|barbecue"
     r"|picnic|deadline|move|delivery|inspection|audition|hearing|visit|housewarming|baby shower|hen do|stag do"
 )
 _PLANNED = re.compile(
@@ -104,7 +111,7 @@ def ended_state(text: str) -> Key | None:  # noqa: PLR0911 - one return for each
     match = _STOPPED.match(text)
     if match:
         return _of_gerund(match["subject"], match["verb"], match["rest"])
-    match = _BROKE_UP.match(text)
+    match = _BROKE_UP.match(text) or _NOT_TOGETHER.match(text)
     if match:
         return Key(_subject(match["subject"]), "relationship", "", single=False)
     match = _LEFT_JOB.match(text)
@@ -166,6 +173,7 @@ def _positive(subject: str, be: str | None, verb: str | None, rest: str) -> Key 
 
 def _doing(subject: str, verb: str, rest: str) -> Key | None:
     """The thing that is eaten ("no longer eats meat"), whatever was said of it."""
+    rest = re.split(r"[,;]|\b(?:because|since|but|and|so)\b", rest, maxsplit=1)[0]
     thing = normal_key(re.sub(r"^(?:to\s+)?(?:(?:the|an?|any|his|her|their|the user's)\s+)?", "", rest.strip(" .")))
     if verb.rstrip("s") in {"eat", "drink", "smoke"} and thing:
         return Key(_subject(subject), "likes", thing, single=False)

@@ -17,7 +17,9 @@ _OPENS_FIRST = re.compile(
     r"|[Ss]ome)(?: of)? my\b)"
 )
 _OPENS_VAGUE = re.compile(
-    r"^(?:it|its|it's|this|that|that's|there|there's|these|those|they|they're|them|which|one|everyone|nobody|nothing"
+    r"^(?:it|its|it's|this(?! (?:week|month|year|morning|afternoon|evening|weekend|spring|summer|autumn|fall"
+    r"|winter|past"
+    r"|coming|\w+day)\b)|that|that's|there|there's|these|those|they|they're|them|which|one|everyone|nobody|nothing"
     r"|everything|having|being|knowing|seeing|what|how|if|when|must|lucky|having)\b",
     re.IGNORECASE,
 )
@@ -26,7 +28,8 @@ _VAGUE_THEY = re.compile(
     r"^(?:they(?:'re| are)?|their) (?:called|say|said|told|want(?:ed)? me|gave|fixed|charge|make|sell|just)\b"
 )
 _TRUSTED_SUBJECT = re.compile(
-    r"^(?:the\s+)?(?P<who>vet|doctor|dr|gp|dentist|physio|therapist|surgeon|midwife|landlord|boss|trainer|nutritionist"
+    r"^(?:the\s+)?(?P<who>vet|doctor|dr|gp|dentist|physio|therapist|surgeon|midwife|landlord|boss|trainer"
+    r"|nutritionist"
     r"|dietitian|optician|cardiologist|specialist|lawyer|accountant)\s+"
     r"(?=says?|said|moved|put|changed|told|wants?|gave|thinks|prescribed|switched|confirmed|found|recommends?"
     r"|recommended)"
@@ -70,7 +73,11 @@ _OPINION = re.compile(
     r"|terrible|amazing|fun|boring|beautiful|ugly|crazy|insane|annoying|worth|fine|ok|okay|perfect|cool|rude"
     r"|silly)(?: .{0,12})?"
 )
-_FIGURE = re.compile(r"^(?!(?:is|are|does|do|can|should|did|was|will|how|what|per|version|error)\b).*\d", re.IGNORECASE)
+_FIGURE = re.compile(
+    r"^(?!(?:is|are|does|do|can|should|did|was|will|how|what|per|version"
+    r"|error)\b).*\d",
+    re.IGNORECASE,
+)
 _ABOUT_IT = re.compile(
     r"^[Ii]t(?P<verb>'s| is| has| cost| costs| weighs| runs on| needs)\s+(?P<rest>(?:an? (?:\d|[A-Z]|old|new"
     r"|used)|called|named|from|\d|[A-Z]).*)$"
@@ -100,7 +107,21 @@ _OFFER = re.compile(
 )
 # "my birthday's on Friday": the noun's own verb, not its possession.
 _OWN_IS = re.compile(
-    r"^(?P<own>[Mm]y (?:[\w-]+ )?[\w-]+)'s(?=\s+(?:on|at|an?|the|in|called|now|not|only|this|next|from|\d|still|so)\b)"
+    r"^(?P<own>[Mm]y (?:[\w-]+ )?[\w-]+)'s(?=\s+(?:on|at|an?|the|in|called|now|not|only|this|next|from|\d|still"
+    r"|so)\b)"
+)
+# "The book I read last year reminds me of you" tells that I read a book last year.
+_RELATIVE = re.compile(
+    r"^(?:this|that|these|those|the)\s+(?P<what>[a-z][\w -]{1,40}?)\s+(?:that\s+|which\s+)?(?P<who>I"
+    r"|[Ww]e)\s+(?P<verb>[a-z]+)"
+    r"(?P<rest>\s+[^,.;]{2,60}?)\s+(?:is|was|are|were|reminds?|makes?|made|has|have|had|helps?|helped|gave|gives"
+    r"|taught|shows?)\b",
+    re.IGNORECASE,
+)
+# "It worked, standup is 11:00 now": the first part says nothing by itself.
+_REMARK = re.compile(
+    r"^(?:it|that|this|they|he|she)(?:'s|'re)? (?:[\w']+ ){0,3}[\w']+, (?=[a-z][\w-]*(?:"
+    r" [a-z][\w-]*)? (?:is|are|has|moved|changed)\b)"
 )
 NOTE_WORDS = 15  # a dated note is short
 ANSWER_WORDS = 12  # a longer answer says its subject itself
@@ -124,6 +145,9 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     """The clause with its subject, and how sure we are of it; None if nobody can tell whom it is about."""
     people, names = scene.people, scene.names
     text = re.sub(r"^[Mm]e,? (?=I\b)", "", own_family(text.removeprefix(f"{scene.you.inside}, ")))
+    aside = _REMARK.match(text)
+    if aside and scene.you is ASSISTANT and not words.HYPOTHETICAL.search(text):
+        text = text[aside.end() :]
     if _OPENS_FIRST.match(text):
         return _OWN_IS.sub(r"\g<own> is", text), 0.85
     if _TRUSTED_SUBJECT.match(text) and scene.you is ASSISTANT:
@@ -139,6 +163,10 @@ def with_subject(text: str, scene: Scene) -> tuple[str, float] | None:  # noqa: 
     completed = _completed(text)
     if completed:
         return completed, 0.65
+    told = _RELATIVE.match(text)
+    if told and (told["verb"] in words.PAST | words.EITHER or told["verb"].endswith("ed")):
+        what = told["what"] if told["what"].endswith("s") else f"a {told['what']}"
+        return f"I {told['verb']} {what}{told['rest']}", 0.6
     if _FIRST.search(text) and not _OPENS_VAGUE.match(text):
         return text, 0.7
     # Two people who chat speak in whole sentences: bare nouns are general there.
@@ -149,14 +177,11 @@ def _fragment(  # noqa: PLR0911 - one return for each way
     text: str, scene: Scene
 ) -> tuple[str, float] | None:
     """Words to the assistant without a subject, as what they say of the one who speaks."""
+    if text.split(maxsplit=1)[0].lower().removesuffix("'s") in words.SINGLE_NOUNS:
+        text = text[:1].lower() + text[1:]  # "Rent's gone up"
     noun = _NOUN.match(text)
     if noun and not {noun["noun"].split()[0], noun["noun"].split()[-1]} & (words.GENERIC_NOUNS | words.NOT_VERBS):
-        verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
-        if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
-            verb = verb.replace(" is", " are")
-        if _OPINION.fullmatch(text[noun.end() :]):
-            return None
-        return f"my {noun['noun']}{verb} {text[noun.end() :]}", 0.6
+        return _of_noun(noun, text[noun.end() :])
     label = _LABEL.match(text)
     if label and label["label"].split()[-1] not in words.GENERIC_NOUNS and not words.HYPOTHETICAL.search(text):
         return f"my {label['label']}: {label['value']}", 0.6
@@ -181,6 +206,18 @@ def _fragment(  # noqa: PLR0911 - one return for each way
     return note
 
 
+def _of_noun(noun: re.Match[str], rest: str) -> tuple[str, float] | None:
+    """A thing without its owner: "parking permit's expired" -> "my parking permit has expired"."""
+    if _OPINION.fullmatch(rest):
+        return None
+    verb = {"'s": " is", " due": " is due"}.get(noun["verb"], noun["verb"])
+    if verb == " is" and re.match(r"(?:gone|been|become|risen|dropped|fallen|changed|moved)\b", rest):
+        verb = " has"
+    if verb.startswith(" is") and re.search(r"[^s]s$", noun["noun"]):
+        verb = verb.replace(" is", " are")
+    return f"my {noun['noun']}{verb} {rest}", 0.6
+
+
 def _note(text: str, scene: Scene) -> tuple[str, float] | None:
     """A short dated remark without a verb, told as a note."""
     if resolve(text, scene.said_at) and len(text.split()) <= NOTE_WORDS and not _OPENS_VAGUE.match(text):
@@ -200,14 +237,14 @@ def _for_pronoun(text: str, pronoun: re.Match[str], who: str) -> str:
     return f"{who}{short}{rest}"
 
 
-def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each word that is left out
+def _completed(text: str) -> str | None:
     """A clause whose "I" was left out, with it."""
     hedge = _HEDGE.match(text)
     text = text[hedge.end() :] if hedge else text
     dropped = _DROPPED.match(text)
     if dropped is None:
         return None
-    if _LIKES.match(text):
+    if _LIKES.match(text) or (text.startswith(("need to ", "have to ")) and len(text.split()) >= 5):
         return f"I {text}"
     if _FAN.match(text):
         return f"I am {'a ' if text.startswith(('big', 'huge', 'massive')) else ''}{text}"
@@ -216,10 +253,14 @@ def _completed(text: str) -> str | None:  # noqa: PLR0911 - one return for each 
         return f"I am {text}"
     if _HEALTH.match(text):
         return f"I have {'a ' if _COUNTED.match(text) else ''}{text}"
-    verb, rest = dropped["verb"].lower(), dropped["rest"]
-    if verb == "been":
+    return _by_verb(text, dropped["verb"].lower(), dropped["rest"])
+
+
+def _by_verb(text: str, verb: str, rest: str) -> str | None:
+    """The same by the form of the verb that the clause begins with."""
+    if verb == "been" or re.match(r"never (?:been|had|seen|gone|done|[a-z]+ed)\b", text):
         return f"I have {text}"
-    if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER:
+    if verb in words.PAST | words.DROPPED_PAST | words.DROPPED_OTHER or (verb == "used" and rest.startswith(" to ")):
         return f"I {text}"
     if verb in words.GERUNDS and (_AFTER_GERUND.match(rest) or len(rest.split()) >= 4):
         return f"I am {text}"

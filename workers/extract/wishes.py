@@ -45,7 +45,8 @@ _MANNER = re.compile(
     r"|ask(?:ing)?(?: me)?|suggest(?:ing)?|tell(?:ing)? me|say(?:ing)?|put(?:ting)?|includ(?:e|ing)|add(?:ing)?"
     r"|recommend(?:ing)?|send(?:ing)?(?: me)?|apologi[sz](?:e|ing)|explain(?:ing)?|repeat(?:ing)?|start(?:ing)?"
     r"|end(?:ing)?|remind(?:ing)? me|sugar-?coat(?:ing)?|lectur(?:e|ing)|prais(?:e|ing)|flatter(?:ing)?)\b"
-    r"|(?:use|skip|drop|avoid|stick to|leave out|cut|round|spell|format|start with|end with|sign off|address me)\s+\w)",
+    r"|(?:use|skip|drop|avoid|stick to|leave out|cut|round|spell|format|start with|end with|sign off|address"
+    r" me)\s+\w)",
     re.IGNORECASE,
 )
 _ACT = (
@@ -55,7 +56,8 @@ _ACT = (
     r"|mention|bring|assume|be|avoid)"
 )
 _YOU_ACT = (
-    r"you (?:should |can |may |must |always |just |only )*(?:say|tell|remind|warn|ask|give|stop|bring|keep|mention|use"
+    r"you (?:should |can |may |must |always |just |only )*(?:say|tell|remind|warn|ask|give|stop|bring|keep"
+    r"|mention|use"
     r"|skip|send|count|add|put|make|don't|never)"
 )
 _LIKING = (
@@ -84,6 +86,7 @@ _STATED = re.compile(
     r"^(?:I\b|I'|[Ww]e\b|[Mm]y\b|[Oo]ur\b|[Tt]he|[Tt]hey|[Hh]e\b|[Ss]he\b|[Ii]t\b|[Tt]his|[Tt]hat|[Tt]here"
     r"|[Yy]ou\b|[Aa]n?\b)"
 )
+_NEVER_DID = re.compile(rf"^never (?:been|had|seen|gone|done|\w+ed|{'|'.join(sorted(words.PAST))})\b", re.IGNORECASE)
 _OVER = re.compile(
     r"^(?P<more>(?!(?:all|it|this|that|what|how|i|we|he|she|they)\b)[\w' &-]{3,45}?)"
     r"\s+(?:over|rather than|instead of)\s+(?P<less>[\w' -]{3,40}?)"
@@ -111,7 +114,7 @@ def standing_wish(  # noqa: PLR0911 - one return for each way
     durable = _durable(clause, text, me)
     if durable is not None:
         return durable
-    bare = _PLEASE.sub("", text)
+    bare = _PLEASE.sub("", text).lstrip(" ,")
     if _NONE_OF.match(bare) and len(bare.split()) <= 12 and (_wished(clause, bare) or asking):
         return f"{me.opening} wants {bare[:1].lower()}{bare[1:]}"
     if _MANNER.match(bare) and not _ONE_OFF.search(bare) and not words.HYPOTHETICAL.search(bare):
@@ -138,11 +141,17 @@ def _request(text: str, me: Person) -> str:
 
 
 def _durable(clause: Clause, text: str, me: Person) -> str | None:
-    if not words.DURABLE.search(text) or _STATED.match(text) or words.HYPOTHETICAL.search(text):
+    if not words.DURABLE.search(text) or told(text) or _STATED.match(text) or words.HYPOTHETICAL.search(text):
         return None
     if _is_order(text) or clause.polite or _ALWAYS.search(text):
         return f"{me.opening} has a standing request: {text}"
     return None
+
+
+def told(text: str) -> bool:
+    """Whether it tells what happened: "grew up in Leeds and never left"."""
+    first = text.split(maxsplit=1)[0].lower()
+    return first in words.PAST | words.DROPPED_PAST | {"been", "used"} or _NEVER_DID.match(text) is not None
 
 
 def _is_order(text: str) -> bool:

@@ -1,0 +1,197 @@
+"""Whether a later statement makes an earlier one untrue without naming its key: "Jenkins is switched off" and "the team
+uses Jenkins". Pure; called by `decide` for near memories of a statement that no model has compared with them.
+
+A word of change must stand beside something specific that both statements name, both must be about the same person, and
+the earlier one must be of the kind that such a word can end. Cosine only nominates.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.domain import lexical
+from app.domain.change import Neighbour
+from app.domain.memory import Candidate, MemoryType
+from app.domain.outdating_words import BESIDE, COMMON_WORDS, DONE, MOVED, OPEN, OVER, OWING, TOGETHER
+
+NEAR_WORDS = 4  # between a word of change and what changes ("the cold shower is out"; choice)
+_COMMON = frozenset(lexical.tokens(COMMON_WORDS))
+_WORD = re.compile(r"[\w'\u2019-]+")
+_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
+_DATE = re.compile(rf"\b(?:\d{{1,2}} )?(?:{_MONTH})(?: \d{{4}})?\b|\b(?:19|20)\d\d\b")
+_AMOUNT = re.compile(
+    r"(?:[$\u20ac\u00a3]\s?)?(?<![\w.])(?P<value>\d[\d.,:]*)\s?(?P<unit>[a-z%\u20ac][a-z%/]{0,9})?", re.IGNORECASE
+)
+_UNITS = {
+    "cents": "ct", "cent": "ct", "kilos": "kg", "kilo": "kg", "euros": "eur", "euro": "eur", "\u20ac": "eur",
+    "dollars": "usd", "pounds": "gbp", "quid": "gbp", "minutes": "min", "mins": "min", "hours": "h", "hrs": "h",
+    "kilometres": "km", "kilometers": "km", "days": "day", "weeks": "week", "months": "month",
+}  # fmt: skip
+_SHORT_UNITS = frozenset(["kg", "km", "ct", "g", "m", "cm", "min", "h", "eur", "usd", "gbp", "%"])
+_SHORT_UNITS = frozenset(["kg", "km", "ct", "g", "m", "cm", "min", "h", "eur", "usd", "gbp", "%"])
+_NEW_FIGURE = re.compile(
+    r"\b(?:now|down to|up to|instead|new|these days|already at|is at|says?"
+    r"|said)\b",
+    re.IGNORECASE,
+)
+_RELATIONS = (
+    r"mum|mom|mother|dad|father|parents|sister|brother|son|daughter|kids?|children|twins|baby|wife|husband|hubby"
+    r"|partner"
+    r"|girlfriend|boyfriend|fianc\w+|gran\w*|nan|uncle|aunt\w*|cousin|niece|nephew|friend|mate|flatmate|roommate"
+    r"|housemate|boss|manager|colleague|coworker|neighbou?r|landlord|landlady|teacher|tutor|therapist|coach|dog|cat"
+    r"|puppy|kitten|horse|parrot|rabbit|hamster|tortoise|\w+-in-law|ex"
+)
+_OTHERS = re.compile(
+    rf"^(?:The user's |The |[A-Z][\w-]+'s )(?:\w+[ -]){{0,2}}?(?P<relation>{_RELATIONS})\b(?:,? (?P<name>[A-Z][\w-]+))?"
+)
+_OPENS_NAME = re.compile(r"^([A-Z][\w\u00c0-\u024f-]+)(?='s\b| [a-z])")
+_NO_NAMES = frozenset(
+    ["The", "In", "On", "At", "Since", "From", "By", "Until", "To", "For", "A", "An", "It", "This", "That", "There"]
+    + ["Every", "No", "One", "Two", "Asked", "Their", "His", "Her", "They", "He", "She", "Now", "Here", "All", "Some"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two statements."""
+
+    text: str
+    type: MemoryType
+    attribute: str | None
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is in a text, read once."""
+
+    person: str
+    topics: dict[str, tuple[int, ...]]  # specific words as stems, with their places
+    names: dict[str, tuple[int, ...]]  # those of them that are names
+    done: tuple[int, ...]
+    over: tuple[int, ...]
+    moved: tuple[int, ...]
+    beside: bool
+    open: bool
+    owing: bool
+    shared_life: bool
+    dated: bool
+    amounts: frozenset[tuple[str, str]]  # (unit, value)
+    new_figure: bool
+    low: str
+
+
+def outdates(new: Side, old: Side) -> str | None:
+    """Why `new`, said later, makes `old` untrue (`done`, `over`, `moved`, `new_figure`), or None."""
+    a, b = _read(old.text), _read(new.text)
+    if b.beside or not _same_person(a, b) or (old.type is MemoryType.EPISODE and not a.open):
+        return None
+    shared = _places(a.topics, b.topics)
+    named = _places(a.names, b.names)
+    if b.person != "user" and b.person != a.person:
+        named.append(0)  # about somebody whom the earlier one names: "Ravi moved out"
+    if _beside(b.done, [*shared, *(named if a.owing else ())]) and (a.open or old.type is MemoryType.FORESIGHT):
+        return "done"
+    if _beside(b.over, [*shared, *(named if a.shared_life else ())]) and old.type is not MemoryType.EPISODE:
+        return "over"
+    if _beside(b.moved, shared) and _moves(old, a, b):
+        return "moved"
+    if shared and b.new_figure and _other_figure(a, b):
+        return "new_figure"
+    return None
+
+
+def _places(one: dict[str, tuple[int, ...]], other: dict[str, tuple[int, ...]]) -> list[int]:
+    """Where the words that both hold stand in the other."""
+    return [place for stem in one.keys() & other.keys() for place in other[stem]]
+
+
+def _same_person(a: _Read, b: _Read) -> bool:
+    """Whether both are about the same person, or one names the person whom the other is about."""
+    return a.person == b.person or any(
+        x.person != "user" and re.search(rf"\b{re.escape(x.person)}\b", y.low) for x, y in ((a, b), (b, a))
+    )
+
+
+def _beside(cues: tuple[int, ...], places: list[int]) -> bool:
+    return any(abs(cue - place) <= NEAR_WORDS for cue in cues for place in places)
+
+
+def _moves(old: Side, a: _Read, b: _Read) -> bool:
+    """Whether something takes the place of what was said: another day of a plan, another figure of the same thing."""
+    if old.type is MemoryType.FORESIGHT:
+        return b.dated
+    return _other_figure(a, b)
+
+
+def _other_figure(a: _Read, b: _Read) -> bool:
+    """One figure of a unit on each side, and another one."""
+    for unit in {unit for unit, _ in a.amounts} & {unit for unit, _ in b.amounts}:
+        before = {value for u, value in a.amounts if u == unit}
+        after = {value for u, value in b.amounts if u == unit}
+        if unit and len(before) == 1 and not before & after:
+            return True
+    return False
+
+
+@lru_cache(maxsize=8_192)
+def _read(text: str) -> _Read:
+    dated = _DATE.search(text) is not None
+    bare = _DATE.sub(" ", text)
+    words = [(m.start(), m.group()) for m in _WORD.finditer(bare)]
+    person = person_of(bare)
+    own = frozenset(lexical.tokens(person))
+    topics: dict[str, tuple[int, ...]] = {}
+    names: dict[str, tuple[int, ...]] = {}
+    for place, (start, word) in enumerate(words):
+        kept = names if word[0].isupper() and start and bare[start - 2 : start] not in {". ", ": "} else topics
+        for stem in lexical.tokens(word):
+            if stem not in _COMMON and stem not in _UNITS and stem not in own and stem.isalpha() and len(stem) > 2:
+                kept[stem] = (*kept.get(stem, ()), place)
+
+    def places(pattern: re.Pattern[str]) -> tuple[int, ...]:
+        spans = [(m.start(), m.end()) for m in pattern.finditer(bare)]
+        return tuple(i for i, (at, _) in enumerate(words) if any(start <= at < end for start, end in spans))
+
+    return _Read(
+        person=person,
+        topics=topics,
+        names=names,
+        done=places(DONE),
+        over=places(OVER),
+        moved=places(MOVED),
+        beside=BESIDE.search(bare) is not None,
+        open=OPEN.search(bare) is not None,
+        owing=OWING.search(bare) is not None,
+        shared_life=TOGETHER.search(bare) is not None,
+        dated=dated,
+        amounts=frozenset((_unit(m["unit"]), m["value"].strip(".,:")) for m in _AMOUNT.finditer(bare)),
+        new_figure=_NEW_FIGURE.search(bare) is not None,
+        low=bare.lower(),
+    )
+
+
+def _unit(word: str | None) -> str:
+    low = (word or "").lower()
+    return _UNITS.get(
+        low, low if low in {"kg", "km", "ct", "g", "m", "cm", "min", "h", "eur", "usd", "gbp", "%"} else ""
+    )
+
+
+def person_of(text: str) -> str:
+    """Whom a statement is about: `user`, else the name or the relation of another person, lower case."""
+    other = _OTHERS.match(text)
+    if other:
+        return (other["name"] or other["relation"]).lower()
+    opening = _OPENS_NAME.match(text)
+    return opening[1].lower() if opening and opening[1] not in _NO_NAMES else "user"
+
+
+def side_of_candidate(candidate: Candidate) -> Side:
+    """What `outdates` needs of a candidate."""
+    return Side(candidate.text, candidate.type, candidate.attribute, candidate.value)
+
+
+def side_of_memory(known: Neighbour) -> Side:
+    """What `outdates` needs of a memory."""
+    return Side(known.text, known.type, known.attribute, known.value)
