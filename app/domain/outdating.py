@@ -12,11 +12,13 @@ from functools import lru_cache
 from app.domain import lexical
 from app.domain.change import Neighbour
 from app.domain.memory import Candidate, MemoryType
-from app.domain.outdating_words import BESIDE, COMMON_WORDS, DONE, MOVED, OPEN, OVER, OWING, TOGETHER
+from app.domain.outdating_words import BESIDE, COMMON_WORDS, DONE, LEFT, MOVED, OPEN, OVER, OWING, TOGETHER
 
 NEAR_WORDS = 4  # between a word of change and what changes ("the cold shower is out"; choice)
 _COMMON = frozenset(lexical.tokens(COMMON_WORDS))
-_WORD = re.compile(r"[\w'\u2019-]+")
+NEAR_COUNT = 2  # between a number and what is counted (choice)
+_WORD = re.compile(r"\d[\d.,]*\d|[\w'\u2019-]+")
+_NUMBER = re.compile(r"\d[\d.,]*")
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(rf"\b(?:\d{{1,2}} )?(?:{_MONTH})(?: \d{{4}})?\b|\b(?:19|20)\d\d\b")
 _AMOUNT = re.compile(
@@ -27,6 +29,7 @@ _UNITS = {
     "dollars": "usd", "pounds": "gbp", "quid": "gbp", "minutes": "min", "mins": "min", "hours": "h", "hrs": "h",
     "kilometres": "km", "kilometers": "km", "days": "day", "weeks": "week", "months": "month",
 }  # fmt: skip
+_SHORT_UNITS = frozenset(["kg", "km", "ct", "g", "m", "cm", "min", "h", "eur", "usd", "gbp", "%"])
 _SHORT_UNITS = frozenset(["kg", "km", "ct", "g", "m", "cm", "min", "h", "eur", "usd", "gbp", "%"])
 _SHORT_UNITS = frozenset(["kg", "km", "ct", "g", "m", "cm", "min", "h", "eur", "usd", "gbp", "%"])
 _NEW_FIGURE = re.compile(
@@ -46,8 +49,39 @@ _OTHERS = re.compile(
 )
 _OPENS_NAME = re.compile(r"^([A-Z][\w\u00c0-\u024f-]+)(?='s\b| [a-z])")
 _NO_NAMES = frozenset(
-    ["The", "In", "On", "At", "Since", "From", "By", "Until", "To", "For", "A", "An", "It", "This", "That", "There"]
-    + ["Every", "No", "One", "Two", "Asked", "Their", "His", "Her", "They", "He", "She", "Now", "Here", "All", "Some"]
+    [
+        "The",
+        "In",
+        "On",
+        "At",
+        "Since",
+        "From",
+        "By",
+        "Until",
+        "To",
+        "For",
+        "A",
+        "An",
+        "It",
+        "This",
+        "That",
+        "There",
+        "Every",
+        "No",
+        "One",
+        "Two",
+        "Asked",
+        "Their",
+        "His",
+        "Her",
+        "They",
+        "He",
+        "She",
+        "Now",
+        "Here",
+        "All",
+        "Some",
+    ]
 )
 
 
@@ -70,6 +104,7 @@ class _Read:
     names: dict[str, tuple[int, ...]]  # those of them that are names
     done: tuple[int, ...]
     over: tuple[int, ...]
+    left: tuple[int, ...]
     moved: tuple[int, ...]
     beside: bool
     open: bool
@@ -77,6 +112,7 @@ class _Read:
     shared_life: bool
     dated: bool
     amounts: frozenset[tuple[str, str]]  # (unit, value)
+    counts: tuple[tuple[int, str], ...]  # (place, number)
     new_figure: bool
     low: str
 
@@ -88,15 +124,17 @@ def outdates(new: Side, old: Side) -> str | None:
         return None
     shared = _places(a.topics, b.topics)
     named = _places(a.names, b.names)
-    if b.person != "user" and b.person != a.person:
-        named.append(0)  # about somebody whom the earlier one names: "Ravi moved out"
-    if _beside(b.done, [*shared, *(named if a.owing else ())]) and (a.open or old.type is MemoryType.FORESIGHT):
+    who = [0] if b.person not in {"user", a.person} else []  # somebody whom the earlier one names: "Ravi moved out"
+    if _beside(b.done, [*shared, *((*named, *who) if a.owing else ())]) and (
+        a.open or old.type is MemoryType.FORESIGHT
+    ):
         return "done"
-    if _beside(b.over, [*shared, *(named if a.shared_life else ())]) and old.type is not MemoryType.EPISODE:
+    gone = _beside(b.over, [*shared, *(named if a.shared_life else ())]) or (a.shared_life and _beside(b.left, who))
+    if gone and old.type is not MemoryType.EPISODE:
         return "over"
     if _beside(b.moved, shared) and _moves(old, a, b):
         return "moved"
-    if shared and b.new_figure and _other_figure(a, b):
+    if shared and b.new_figure and (_other_figure(a, b) or _other_count(a, b)):
         return "new_figure"
     return None
 
@@ -134,6 +172,18 @@ def _other_figure(a: _Read, b: _Read) -> bool:
     return False
 
 
+def _other_count(a: _Read, b: _Read) -> bool:
+    """One number beside the same thing on each side, and another one: "340 slides" and "slides 1,120 done"."""
+    for stem in a.topics.keys() & b.topics.keys():
+        before, after = (
+            {value for place, value in side.counts for at in side.topics[stem] if abs(at - place) <= NEAR_COUNT}
+            for side in (a, b)
+        )
+        if len(before) == 1 and len(after) == 1 and before != after:
+            return True
+    return False
+
+
 @lru_cache(maxsize=8_192)
 def _read(text: str) -> _Read:
     dated = _DATE.search(text) is not None
@@ -144,7 +194,8 @@ def _read(text: str) -> _Read:
     topics: dict[str, tuple[int, ...]] = {}
     names: dict[str, tuple[int, ...]] = {}
     for place, (start, word) in enumerate(words):
-        kept = names if word[0].isupper() and start and bare[start - 2 : start] not in {". ", ": "} else topics
+        named = word[0].isupper() and start and bare[start - 2 : start] not in {". ", ": "}
+        kept = names if named and bare[max(0, start - 4) : start].lower() != "the " else topics  # "the Octavia"
         for stem in lexical.tokens(word):
             if stem not in _COMMON and stem not in _UNITS and stem not in own and stem.isalpha() and len(stem) > 2:
                 kept[stem] = (*kept.get(stem, ()), place)
@@ -159,6 +210,7 @@ def _read(text: str) -> _Read:
         names=names,
         done=places(DONE),
         over=places(OVER),
+        left=places(LEFT),
         moved=places(MOVED),
         beside=BESIDE.search(bare) is not None,
         open=OPEN.search(bare) is not None,
@@ -166,6 +218,7 @@ def _read(text: str) -> _Read:
         shared_life=TOGETHER.search(bare) is not None,
         dated=dated,
         amounts=frozenset((_unit(m["unit"]), m["value"].strip(".,:")) for m in _AMOUNT.finditer(bare)),
+        counts=tuple((i, word.strip(".,")) for i, (_, word) in enumerate(words) if _NUMBER.fullmatch(word)),
         new_figure=_NEW_FIGURE.search(bare) is not None,
         low=bare.lower(),
     )

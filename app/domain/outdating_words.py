@@ -37,6 +37,14 @@ OVER = _pattern(
     kicked out|backed out|bailed|fell apart|did nothing
     """
 )
+# Somebody is no longer where or with whom they were.
+LEFT = _pattern(
+    r"""
+    moved out|left|(?:is|are) leaving|leaves|resigned|retired|died|passed away|broke up|split up|(?:is|are) gone
+    was fired|laid off|quit the (?:band|team|group|job|choir|club)|got divorced|separated|dumped|emigrated
+    dropped out
+    """
+)
 # Another date or another thing instead.
 MOVED = _pattern(
     r"""
