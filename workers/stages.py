@@ -3,9 +3,11 @@
 from app.context import ProcessContext
 from app.domain.work import WorkKind
 from app.ledger.runner import Stage
+from workers.consolidate.asleep import run as sleep
 from workers.consolidate.stage import run as consolidate
 from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
+from workers.lifecycle.evolve import run as evolve
 from workers.lifecycle.tidy import run as tidy
 
 
@@ -13,7 +15,9 @@ def stages_for(context: ProcessContext) -> dict[str, Stage]:
     """The stages of a worker; those of the index belong to the gateway when the index is inside it."""
     stages = {
         WorkKind.EXTRACT.value: Stage(extract),
+        WorkKind.EVOLVE.value: Stage(evolve),
         WorkKind.TIDY.value: Stage(lambda context, item, _lease: tidy(context, item)),
+        WorkKind.SLEEP.value: Stage(lambda context, item, _lease: sleep(context, item)),
         WorkKind.CONSOLIDATE.value: Stage(lambda context, item, _lease: consolidate(context, item)),
     }
     return stages | INDEX_STAGES if context.index is not None else stages

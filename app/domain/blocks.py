@@ -14,7 +14,7 @@ import numpy as np
 
 from app.domain.memory import MemoryType, Source
 from app.domain.packing import clean
-from app.domain.policy import BlockPolicy
+from app.domain.policy import BlockPolicy, ProfileFrom
 from app.domain.scenes import Scene
 from app.domain.tidying import KeptMemory
 
@@ -28,6 +28,7 @@ MOST_REPEATED = 3.0
 class BlockKind(StrEnum):
     PROFILE = "profile"
     SUMMARY = "summary"
+    DAY = "day"
 
 
 class Theme(StrEnum):
@@ -61,10 +62,22 @@ _BY_TYPE = {MemoryType.PREFERENCE: Theme.TASTE, MemoryType.PROCEDURE: Theme.HABI
 
 @dataclass(frozen=True, slots=True)
 class BlockKey:
-    """Which block of a user; `session_id` is empty for those of the whole user."""
+    """Which block of a user; `session_id` is empty for those of the whole user, `day` is that of a daily summary."""
 
     session_id: str
     kind: BlockKind
+    day: str = ""
+
+    @property
+    def name(self) -> str:
+        """The kind with its day, as it is stored and ordered."""
+        return f"{self.kind.value}:{self.day}" if self.day else self.kind.value
+
+    @classmethod
+    def of(cls, session_id: str, name: str) -> "BlockKey":
+        """The inverse of `name`."""
+        kind, _, day = name.partition(":")
+        return cls(session_id, BlockKind(kind), day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +129,17 @@ def render(lines: Iterable[ShownLine]) -> str:
 def block_lines(
     memories: Sequence[KeptMemory], policy: BlockPolicy, hot: Sequence[Scene] = ()
 ) -> dict[BlockKey, list[BlockLine]]:
-    """The profile of the user, the summary of every session, and that of the user: what the hot scenes are about."""
+    """The profile of the user, the summaries of every session and of every day, and that of the user: what the hot
+    scenes are about, or the latest days.
+    """
+    days = _by_day(memories) if policy.daily_lines else {}
+    latest = [line for day in sorted(days)[-HOT_LINES:] for line in session_summary(days[day], 1)]
     found = {
-        BlockKey("", BlockKind.PROFILE): profile(memories, policy.profile_lines),
-        BlockKey("", BlockKind.SUMMARY): [BlockLine(scene.central) for scene in _earliest_first(hot[:HOT_LINES])],
+        BlockKey("", BlockKind.PROFILE): profile(_stated(memories, policy, hot), policy.profile_lines),
+        BlockKey("", BlockKind.SUMMARY): [BlockLine(s.central) for s in _earliest_first(hot[:HOT_LINES])] or latest,
     }
+    for day, own in days.items():
+        found[BlockKey("", BlockKind.DAY, day)] = session_summary(own, policy.daily_lines)
     if policy.session_summary:
         for session_id, own in _by_session(memories).items():
             found[BlockKey(session_id, BlockKind.SUMMARY)] = session_summary(own)
@@ -129,22 +148,16 @@ def block_lines(
 
 def profile(memories: Sequence[KeptMemory], limit: int) -> list[BlockLine]:
     """Stable facts and preferences, the weightiest `limit` of them, by theme; what is over is left out."""
-    now = max((memory.occurred_at for memory in memories), default=None)
-    stable = [
-        memory
-        for memory in memories
-        if memory.type in _STABLE and not (now and memory.valid_to and memory.valid_to.end() <= now)
-    ]
-    best = sorted(stable, key=lambda m: (-_weight(m), -m.occurred_at.timestamp(), m.id))[:limit]
+    best = _weightiest(_stable(memories), limit)
     order = list(Theme)
     best.sort(key=lambda m: (order.index(_theme(m)), m.occurred_at, m.id))
     return [BlockLine(memory.id, _theme(memory).value) for memory in best]
 
 
-def session_summary(memories: Sequence[KeptMemory]) -> list[BlockLine]:
-    """The most central and weighty statements of a session, in order of time."""
+def session_summary(memories: Sequence[KeptMemory], limit: int = SUMMARY_LINES) -> list[BlockLine]:
+    """The most central and weighty statements of a session or a day, in order of time."""
     nearness = centrality(memories)
-    best = sorted(memories, key=lambda m: (-(nearness[m.id] + m.importance), m.occurred_at, m.id))[:SUMMARY_LINES]
+    best = sorted(memories, key=lambda m: (-(nearness[m.id] + m.importance), m.occurred_at, m.id))[:limit]
     return [BlockLine(memory.id) for memory in sorted(best, key=lambda m: (m.occurred_at, m.id))]
 
 
@@ -168,10 +181,48 @@ def _weight(memory: KeptMemory) -> float:
     return round(memory.importance + memory.confidence / 2 + REPEATED * said + KEYED * bool(memory.attribute), 4)
 
 
+def theme_of(attribute: str | None, type_: MemoryType) -> Theme:
+    """What a memory with this attribute, or of this type, is about."""
+    key = (attribute or "").split(":")[0]
+    known = _THEME_OF.get(key) or _THEME_OF.get(key.split("_")[0])
+    return known or _BY_TYPE.get(type_, Theme.FACTS)
+
+
 def _theme(memory: KeptMemory) -> Theme:
-    attribute = (memory.attribute or "").split(":")[0]
-    known = _THEME_OF.get(attribute) or _THEME_OF.get(attribute.split("_")[0])
-    return known or _BY_TYPE.get(memory.type, Theme.FACTS)
+    return theme_of(memory.attribute, memory.type)
+
+
+def _stable(memories: Sequence[KeptMemory]) -> list[KeptMemory]:
+    """What stays true of somebody, and is not over by what they said last."""
+    now = max((memory.occurred_at for memory in memories), default=None)
+    return [
+        memory
+        for memory in memories
+        if memory.type in _STABLE and not (now and memory.valid_to and memory.valid_to.end() <= now)
+    ]
+
+
+def _weightiest(memories: Sequence[KeptMemory], limit: int) -> list[KeptMemory]:
+    return sorted(memories, key=lambda m: (-_weight(m), -m.occurred_at.timestamp(), m.id))[:limit]
+
+
+def _stated(memories: Sequence[KeptMemory], policy: BlockPolicy, hot: Sequence[Scene]) -> list[KeptMemory]:
+    """The memories whose facts the profile may state."""
+    if policy.profile_from is ProfileFrom.HOT_SCENES:
+        promoted = {memory for scene in hot for memory in scene.memories}
+        return [memory for memory in memories if memory.id in promoted]
+    if policy.profile_from is ProfileFrom.DAYS:
+        days = _by_day(_stable(memories)).values()
+        return [memory for own in days for memory in _weightiest(own, policy.daily_lines)]
+    return list(memories)
+
+
+def _by_day(memories: Sequence[KeptMemory]) -> dict[str, list[KeptMemory]]:
+    """Memories by the local day on which they were said."""
+    found: dict[str, list[KeptMemory]] = {}
+    for memory in memories:
+        found.setdefault(memory.occurred_at.date().isoformat(), []).append(memory)
+    return found
 
 
 def _by_session(memories: Sequence[KeptMemory]) -> dict[str, list[KeptMemory]]:

@@ -84,6 +84,7 @@ class Memory:
     `live_from` and `live_until` are instants in conversation time: from when to when this statement was the current
     belief (`live_until` is set when a later statement supersedes or invalidates it). `valid_from`/`valid_to` are what
     the statement itself says about its time. `created_at`/`updated_at` are the server's own (recorded) time.
+    `keywords`, `tags` and `context` are its note where the policy has notes; as known at an earlier time it has none.
     """
 
     id: UUID
@@ -114,3 +115,6 @@ class Memory:
     created_at: datetime
     updated_at: datetime
     sources: tuple[Source, ...] = field(default=())
+    keywords: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    context: str = ""

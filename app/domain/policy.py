@@ -1,6 +1,7 @@
-"""A project's settings for the pipeline: one frozen model in sections, and the presets as data.
+"""A project's settings for the pipeline: one frozen model in sections, and the presets, whose data is in `presets`.
 
-Read by every stage and by recall; stored whole by `storage/policies`, offered by `PUT /v1/policy`.
+Read by every stage and by recall; stored whole by `storage/policies`, offered by `PUT /v1/policy`. What each setting
+means, and what each preset changes, is in docs/policy.md.
 """
 
 from collections.abc import Mapping
@@ -10,10 +11,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.domain.memory import MemoryType
+from app.domain.presets import BASE, CHANGES
 from app.errors import FieldError, InvalidInputError
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, le=10.0)]
+Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
 Days = Annotated[float, Field(ge=0.0, le=36_500.0)]
 
 
@@ -24,40 +27,65 @@ class Section(BaseModel):
 
 
 class SegmentPolicy(Section):
-    """Where a session is cut."""
+    """Where a session is cut. `by_day` also cuts at local midnight; `episode_lines` is how many statements tell what
+    a segment was about.
+    """
 
     gap_minutes: Annotated[float, Field(gt=0.0, le=10_080.0)]
+    by_day: bool
     drift_sigma: Annotated[float, Field(ge=0.0, le=10.0)]
     topic_drift: bool
     max_events: Annotated[int, Field(ge=1, le=256)]
     max_tokens: Annotated[int, Field(ge=16, le=8_192)]
+    episode_lines: Annotated[int, Field(ge=0, le=20)]
 
 
 class GatePolicy(Section):
-    """Which turns skip extraction (they are stored and indexed all the same)."""
+    """Which turns skip extraction (they are stored and indexed all the same). A segment with less news than `novelty`
+    skips it whole.
+    """
 
     enabled: bool
     min_words: Annotated[int, Field(ge=1, le=50)]
     max_words: Annotated[int, Field(ge=50, le=20_000)]
+    novelty: Share
 
 
 class ExtractPolicy(Section):
-    """What becomes a candidate."""
+    """What becomes a candidate, and when a session is read: once `buffer_events` or `buffer_tokens` have gathered (0:
+    no such condition), or it has been quiet for `buffer_seconds`.
+    """
 
     max_length: Annotated[int, Field(ge=40, le=2_000)]
     max_per_event: Annotated[int, Field(ge=1, le=50)]
     assistant_statements: bool
     min_confidence: Share
     context_events: Annotated[int, Field(ge=0, le=50)]
+    buffer_events: Annotated[int, Field(ge=0, le=256)]
+    buffer_tokens: Annotated[int, Field(ge=0, le=8_192)]
+    buffer_seconds: Seconds
 
 
 class DecidePolicy(Section):
-    """How candidates meet memories. `add_only` switches superseding off."""
+    """How candidates meet memories. `add_only` switches superseding off; `asleep` puts every decision off until the
+    user has been quiet for `sleep_seconds`, and only adds until then.
+    """
 
     add_only: bool
+    asleep: bool
+    sleep_seconds: Seconds
     same_cosine: Share
     link_cosine: Share
     max_neighbours: Annotated[int, Field(ge=0, le=100)]
+
+
+class NotePolicy(Section):
+    """What a memory carries beside its statement: `keywords` of its own (0: no notes), and with `evolve` the tags and
+    the context that its linked memories give it.
+    """
+
+    keywords: Annotated[int, Field(ge=0, le=20)]
+    evolve: bool
 
 
 class TauDays(Section):
@@ -86,23 +114,41 @@ class RetentionPolicy(Section):
 
 
 class ScenePolicy(Section):
-    """How memories gather into scenes, and when a scene is hot."""
+    """How memories gather into scenes, and when a scene is hot. `word_overlap` weighs shared words beside cosine."""
 
     enabled: bool
     cosine: Share
+    word_overlap: Weight
     gap_days: Days
     heat: Annotated[float, Field(ge=0.0, le=1_000.0)]
 
 
+class ProfileFrom(StrEnum):
+    """Whose facts a profile may state: of all memories, of hot scenes, or of the lines of the days."""
+
+    ALL = "all"
+    HOT_SCENES = "hot_scenes"
+    DAYS = "days"
+
+
 class BlockPolicy(Section):
-    """Text that is always in context."""
+    """Text that is always in context (the summary of the user only with `user_summary`), and the summaries of days
+    (`daily_lines` each, 0: none).
+    """
 
     profile_lines: Annotated[int, Field(ge=0, le=200)]
+    profile_from: ProfileFrom
     session_summary: bool
+    user_summary: bool
+    daily_lines: Annotated[int, Field(ge=0, le=50)]
 
 
 class RecallPolicy(Section):
-    """Weights of the blend and shares of the budget. Signals are z-scored before they are weighed."""
+    """Weights of the blend and shares of the budget. Signals are z-scored before they are weighed.
+
+    `granularity` weighs the segment and the scene that a candidate belongs to. `type_candidates` searches each type of
+    memory apart (0: together), `type_share` is the most that one type may take of the items (1: no quota).
+    """
 
     dense: Weight
     text: Weight
@@ -117,6 +163,10 @@ class RecallPolicy(Section):
     tail_events: Annotated[int, Field(ge=0, le=50)]
     neighbour_share: Share
     memories_first: bool
+    granularity: Weight
+    type_candidates: Annotated[int, Field(ge=0, le=200)]
+    type_share: Annotated[float, Field(gt=0.0, le=1.0)]
+    current_foresight: bool
 
 
 class SecretPolicy(Section):
@@ -132,6 +182,7 @@ class Policy(Section):
     gate: GatePolicy
     extract: ExtractPolicy
     decide: DecidePolicy
+    notes: NotePolicy
     retention: RetentionPolicy
     scenes: ScenePolicy
     blocks: BlockPolicy
@@ -155,68 +206,6 @@ class Preset(StrEnum):
     CUSTOM = "custom"
 
 
-# SPEC 6 for the pipeline. The recall weights are a hand blend of turns and windows, speaker and date, found with
-# bench/locomo_offline.py; memories and entities are smaller signals.
-_BASE: dict[str, Any] = {
-    "segment": {"gap_minutes": 30.0, "drift_sigma": 1.0, "topic_drift": True, "max_events": 10, "max_tokens": 768},
-    "gate": {"enabled": True, "min_words": 2, "max_words": 2_000},
-    "extract": {
-        "max_length": 240,
-        "max_per_event": 12,
-        "assistant_statements": False,
-        "min_confidence": 0.5,
-        "context_events": 6,
-    },
-    "decide": {"add_only": False, "same_cosine": 0.95, "link_cosine": 0.6, "max_neighbours": 10},
-    "retention": {
-        "enabled": True,
-        "tau_days": {
-            "fact": 30.0,
-            "preference": 0.0,
-            "episode": 7.0,
-            "procedure": 0.0,
-            "foresight": 7.0,
-            "reflection": 30.0,
-            "resource": 30.0,
-            "secret": 0.0,
-        },
-        "use_gain": 1.0,
-    },
-    "scenes": {"enabled": True, "cosine": 0.65, "gap_days": 7.0, "heat": 5.0},
-    "blocks": {"profile_lines": 25, "session_summary": True},
-    "recall": {
-        "dense": 1.0,
-        "text": 0.5,
-        "window": 0.75,
-        "entity": 0.3,
-        "speaker": 1.25,
-        "time": 2.0,
-        "retention": 0.1,
-        "memory": 0.3,
-        "candidates": 100,
-        "pending_ranked": 1_000,
-        "tail_events": 6,
-        "neighbour_share": 0.3,
-        "memories_first": False,
-    },
-    "secrets": {"vault": False},
-}
-
-# What makes each research system what it is, on top of the base (SEEDS.md).
-_CHANGES: dict[Preset, dict[str, Any]] = {
-    Preset.DEFAULT: {},
-    Preset.MEM0: {"scenes": {"enabled": False}, "blocks": {"profile_lines": 0, "session_summary": False}},
-    Preset.AMEM: {"decide": {"add_only": True, "link_cosine": 0.5}, "scenes": {"enabled": False}},
-    Preset.MEMORYBANK: {"segment": {"gap_minutes": 720.0, "topic_drift": False, "max_events": 64, "max_tokens": 4_096}},
-    Preset.MEMORYOS: {"segment": {"max_events": 7}, "scenes": {"cosine": 0.6}},
-    Preset.LIGHTMEM: {"segment": {"max_tokens": 512, "max_events": 32}, "gate": {"min_words": 4}},
-    Preset.SIMPLEMEM: {"segment": {"topic_drift": False}, "gate": {"min_words": 3}},
-    Preset.EVERMEMOS: {"scenes": {"cosine": 0.7}, "recall": {"memory": 0.5}},
-    Preset.ENGRAM: {"scenes": {"enabled": False}, "recall": {"memory": 0.6, "memories_first": True}},
-    Preset.MEMGAS: {"scenes": {"enabled": True, "cosine": 0.6}, "recall": {"window": 1.2}},
-}
-
-
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`changes` over `base`, section by section."""
     merged = dict(base)
@@ -236,7 +225,7 @@ def _known(base: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]
 
 
 PRESETS: Mapping[Preset, Policy] = {
-    preset: Policy.model_validate(_merge(_BASE, changes)) for preset, changes in _CHANGES.items()
+    Preset(name): Policy.model_validate(_merge(BASE, changes)) for name, changes in CHANGES.items()
 }
 DEFAULT = PRESETS[Preset.DEFAULT]
 
@@ -263,4 +252,4 @@ def parse_policy(body: Mapping[str, Any], *, pointer: str = "") -> Policy:
 
 def load_policy(body: Mapping[str, Any]) -> Policy:
     """A stored policy. Settings that did not exist when it was written take their default, those that are gone go."""
-    return parse_policy(_merge(_BASE, _known(_BASE, body)))
+    return parse_policy(_merge(BASE, _known(BASE, body)))

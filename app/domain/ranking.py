@@ -2,7 +2,8 @@
 items that an answer shows. Pure; used by recall and by the offline check in `bench/`.
 """
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ LATEST = 1.0
 COVERS_TEXT = 0.6
 COVERS_DENSE = 0.0
 MEMORIES_PER_TURN = 2  # items that one turn may give
+TURN = "turn"
 LIFT = 0.1  # between two pending turns that go before everything else
 
 
@@ -52,6 +54,7 @@ class Item:
     score: float
     scores: dict[str, float]
     turn_ids: tuple[UUID, ...]  # the turns that it leads back to, best first
+    type: str = TURN  # of a memory; turns are a type of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,9 @@ def _table(rows: Sequence[Row], plan: QueryPlan, found: Candidates, weights: Wei
         - QUESTION * signals.questions(rows)
         - (0.0 if plan.of_assistant else ECHO) * signals.echoes(rows)
     )
+    if recall.granularity:
+        columns["granularity"] = signals.granularities(rows, columns["dense"], found.segments, found.scenes)
+        total = total + recall.granularity * columns["granularity"]
     totals = dict(zip((row.id for row in rows), total.tolist(), strict=True))
     cited = _cited(rows)
     for turn, memories in cited.items():
@@ -177,7 +183,27 @@ def _item(table: _Table, id_: UUID, unit: UUID) -> Item:
     if row.pending is not None and row.evidence.dense is None:
         scores["dense"] = 0.0
     total = table.total[unit]
-    return Item(Kind.MEMORY if row.memory else Kind.EVENT, id_, total, squash(total), scores, turns)
+    type_ = row.memory.type.value if row.memory else TURN
+    return Item(Kind.MEMORY if row.memory else Kind.EVENT, id_, total, squash(total), scores, turns, type_)
+
+
+def within_share(items: Sequence[Item], limit: int, share: float) -> list[Item]:
+    """The best `limit` items, of which one type takes at most `share` unless the others cannot fill the rest."""
+    most = max(1, math.ceil(limit * share))
+    taken: Counter[str] = Counter()
+    chosen: list[int] = []
+    for place, item in enumerate(items):
+        if len(chosen) < limit and taken[item.type] < most:
+            taken[item.type] += 1
+            chosen.append(place)
+    rest = [place for place in range(len(items)) if place not in set(chosen)]
+    return [items[place] for place in sorted(chosen + rest[: limit - len(chosen)])]
+
+
+def types_in_turn(items: Sequence[Item]) -> list[Item]:
+    """The best item of each type, then the others: the order in which a quota fills a budget."""
+    first = {item.type: item for item in reversed(items)}
+    return sorted(items, key=lambda item: first[item.type] is not item)
 
 
 def _distinct(items: Iterator[Item], table: _Table, limit: int) -> list[Item]:

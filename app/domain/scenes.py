@@ -22,6 +22,7 @@ from app.domain.tidying import KeptMemory
 DAY = 86_400.0  # seconds
 KEYWORDS = 5
 LABEL_WORDS = 3
+NOMINATED = 16  # clusters that cosine nominates before shared words are counted: keeps a long history linear
 WIDER = 0.15  # how much farther apart scenes may be that share a parent than memories that share a scene
 _NAMESPACE = UUID("6d6e656d-6500-5000-8000-7363656e6573")
 _WORD = re.compile(r"[^\W\d_][\w'-]{2,}")
@@ -59,6 +60,15 @@ class _Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class _Joining:
+    """How near in meaning (and in shared words, where they weigh) and in seconds a row must be to join a cluster."""
+
+    least: float
+    gap: float
+    word_overlap: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class _Told:
     """All memories of a run with their words, and in how many memories each word stands."""
 
@@ -76,9 +86,11 @@ def scenes_of(memories: Sequence[KeptMemory], policy: ScenePolicy) -> list[Scene
     told = _Told(ordered, words, Counter(word for of_one in words for word in of_one))
     vectors = [memory.dense for memory in ordered if memory.dense is not None]
     times = [memory.occurred_at.timestamp() for memory in ordered]
-    narrow = _gather(vectors, times, policy.cosine, policy.gap_days * DAY)
+    joining = _Joining(policy.cosine, policy.gap_days * DAY, policy.word_overlap)
+    narrow = _gather(vectors, times, joining, words)
     starts = [times[cluster.rows[0]] for cluster in narrow]
-    wide = _gather([cluster.centre for cluster in narrow], starts, max(0.0, policy.cosine - WIDER), math.inf)
+    wider = _Joining(max(0.0, policy.cosine - WIDER), math.inf)
+    wide = _gather([cluster.centre for cluster in narrow], starts, wider)
     found: list[Scene] = []
     parent_of: dict[int, UUID] = {}
     for cluster in wide:
@@ -104,24 +116,37 @@ def hot(scenes: Sequence[Scene], policy: ScenePolicy) -> list[Scene]:
     return [s for h, s in sorted(warm, key=lambda pair: (-pair[0], pair[1].id)) if h > policy.heat]
 
 
-def _gather(vectors: Sequence[Vector], times: Sequence[float], cosine: float, gap: float) -> list[_Cluster]:
-    """Each row joins the nearest cluster that is near enough in meaning and time, or begins one. Times rise."""
+def _gather(
+    vectors: Sequence[Vector], times: Sequence[float], joining: _Joining, words: Sequence[frozenset[str]] = ()
+) -> list[_Cluster]:
+    """Each row joins the nearest cluster that is near enough in meaning and time, or begins one. Times rise.
+
+    Where shared words weigh, near is F = cosine + weight * Jaccard of the row's words and the cluster's (MemoryOS).
+    """
     if not vectors:
         return []
     totals = np.zeros((len(vectors), len(vectors[0])), dtype=np.float32)
     norms = np.ones(len(vectors), dtype=np.float32)
     last = np.zeros(len(vectors))
     rows: list[list[int]] = []
+    held: list[frozenset[str]] = []
     for row, (vector, at) in enumerate(zip(vectors, times, strict=True)):
-        open_ = np.flatnonzero(at - last[: len(rows)] <= gap)
-        cosines = totals[open_] @ vector / norms[open_]
-        place = int(np.argmax(cosines)) if len(open_) else -1
-        if place >= 0 and cosines[place] > cosine:
+        open_ = np.flatnonzero(at - last[: len(rows)] <= joining.gap)
+        nearness = totals[open_] @ vector / norms[open_]
+        if joining.word_overlap:
+            best = np.argsort(-nearness, kind="stable")[:NOMINATED]
+            shared = np.array([_jaccard(words[row], held[int(open_[n])]) for n in best], dtype=np.float32)
+            open_, nearness = open_[best], nearness[best] + joining.word_overlap * shared
+        place = int(np.argmax(nearness)) if len(open_) else -1
+        if place >= 0 and nearness[place] > joining.least:
             chosen = int(open_[place])
             rows[chosen].append(row)
         else:
             chosen = len(rows)
             rows.append([row])
+            held.append(frozenset())
+        if joining.word_overlap:
+            held[chosen] |= words[row]
         totals[chosen] += vector
         norms[chosen] = max(float(np.linalg.norm(totals[chosen])), 1e-9)
         last[chosen] = at
@@ -150,6 +175,10 @@ def _scene(rows: Sequence[int], told: _Told, parent: UUID | None, *, own: bool) 
         last_at=max(m.occurred_at for m in members),
         memories=tuple(m.id for m in members) if own else (),
     )
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / max(1, len(one | other))
 
 
 def _words(text: str) -> frozenset[str]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from app.domain.event import Event, Role
 from app.domain.fusion import Evidence, Vector, floor, standard
+from app.domain.granularity import NO_UNITS, Granularity, entropy_weights, standing
 from app.domain.memory import Memory
 from app.domain.pending import PendingScore
 from app.domain.policy import TauDays
@@ -34,6 +35,8 @@ class Candidates:
     pending: Mapping[UUID, PendingScore] = field(default_factory=dict)
     entities: Mapping[UUID, frozenset[str]] = field(default_factory=dict)  # of memories, normalised
     limit: int = 100
+    segments: Granularity = NO_UNITS
+    scenes: Granularity = NO_UNITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,28 @@ def echoes(rows: Sequence[Row]) -> Vector:
     return np.array(
         [float(row.event is not None and row.event.role is not Role.USER and not row.event.name) for row in rows]
     )
+
+
+def granularities(rows: Sequence[Row], dense: Vector, segments: Granularity, scenes: Granularity) -> Vector:
+    """The standard scores of each candidate's own kind, its segment and its scene, weighed by how decisive each is."""
+    is_turn = np.array([row.event is not None for row in rows], dtype=bool)
+    cited: dict[UUID, list[UUID]] = defaultdict(list)
+    for row in rows:
+        for source in row.memory.sources if row.memory else ():
+            cited[source.event_id].append(row.id)
+
+    def turns_of(row: Row) -> list[UUID]:
+        return [source.event_id for source in row.memory.sources] if row.memory else [row.id]
+
+    columns = (
+        standard(dense, is_turn),
+        standard(dense, ~is_turn),
+        standing([segments.best(turns_of(row)) for row in rows], segments),
+        standing([scenes.best([row.id] if row.memory else cited[row.id]) for row in rows], scenes),
+    )
+    weights = entropy_weights([dense[is_turn].tolist(), dense[~is_turn].tolist(), segments.scores, scenes.scores])
+    lifted: Vector = np.sum([weight * column for weight, column in zip(weights, columns, strict=True)], axis=0)
+    return lifted
 
 
 def _dense(row: Row) -> float | None:

@@ -13,7 +13,9 @@ from app.domain.memory import MemoryType
 
 @dataclass(frozen=True, slots=True)
 class KeptMemory:
-    """An active memory. `sessions` are those of its sources; `dense` is None until this encoder has embedded it."""
+    """An active memory. `occurred_at` is local to who said it, `sessions` are those of its sources, `dense` is None
+    until this encoder has embedded it.
+    """
 
     id: UUID
     type: MemoryType

@@ -11,9 +11,11 @@ class WorkKind(StrEnum):
     """The kinds, with the unit that one row stands for. One transaction enqueues them in this order."""
 
     CONSOLIDATE = "consolidate"  # a user
+    EVOLVE = "evolve"  # a user
     EXTRACT = "extract"  # a session
     INDEX = "index"  # a user
     REINDEX = "reindex"  # a job
+    SLEEP = "sleep"  # a user
     TIDY = "tidy"  # a user
 
 

@@ -130,21 +130,21 @@ def look(  # noqa: PLR0913 - each is the outcome of one step
     first: Hits | None = None,
 ) -> tuple[Gathered, Hits, bool]:
     """One round of search and truth; PostgreSQL alone, and True, while the index does not answer."""
-    context, candidates = edge.context, prepared.policy.recall.candidates
+    context, policy = edge.context, prepared.policy.recall
     hits: Hits | None = None
     with timed(edge, seconds, "search"):
         if context.index is not None:
             try:
-                hits = recall_search.search(context.index, context.collections.name(), query, question, candidates)
+                hits = recall_search.search(context.index, context.collections.name(), query, question, policy)
             except IndexUnavailableError as error:
                 context.collections.forget()
                 context.logger.warning("recall_without_index", error=str(error))
     degraded = hits is None
     with timed(edge, seconds, "gather"), edge.read(query.scope) as conn:
         if hits is None:
-            hits = recall_search.fall_back(conn, query, question, candidates, context.encoder.fingerprint)
+            hits = recall_search.fall_back(conn, query, question, policy, context.encoder.fingerprint)
         hits = hits.merged(first) if first is not None else hits
-        gathered = recall.gather(conn, query, prepared, question, hits)
+        gathered = recall.gather(conn, query, prepared, question, hits, model=context.encoder.fingerprint)
     return gathered, hits, degraded
 
 

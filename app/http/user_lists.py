@@ -42,11 +42,12 @@ def list_blocks(edge: ReadEdge, user_id: AppIdPath, limit: Limit = None, cursor:
     with edge.read(scope) as conn:
         found = blocks.page(conn, scope, after=(after[0], after[1]) if after else None, limit=page.limit + 1)
         hide = masker(conn, scope)
-    kept, next_cursor = page.cut(found, lambda block: (block.key.session_id, block.key.kind.value))
+    kept, next_cursor = page.cut(found, lambda block: (block.key.session_id, block.key.name))
     items = [
         BlockAnswer(
             kind=block.key.kind,
             session_id=block.key.session_id or None,
+            day=block.key.day or None,
             text=hide(block.text),
             lines=[
                 BlockLineAnswer(

@@ -51,7 +51,7 @@ def store(
 ) -> list[InsertResult]:
     """Store the batch, or nothing of it: an id with other content raises EventConflictError.
 
-    `at_once` is for a client that waits: its sessions are read without a rest.
+    `at_once` is for a client that waits: its sessions are read without a rest, and without waiting for a full buffer.
     """
     rows = [EventInsert(new_id(), sent.event, content_hash(sent)) for sent in batch]
     results = events.insert_events(conn, scope, rows)
@@ -65,7 +65,7 @@ def store(
     sessions = {
         (row.event.user_id, row.event.session_id)
         for row, result in zip(rows, results, strict=True)
-        if result.status is InsertStatus.ACCEPTED
+        if result.status is InsertStatus.ACCEPTED or at_once
     }
     for user_id, session_id in sorted(sessions):
         work.enqueue(
@@ -75,6 +75,7 @@ def store(
             session_id=session_id,
             quiet=0.0 if at_once else QUIET_SECONDS,
             at_most=0.0 if at_once else AT_MOST_SECONDS,
+            urgent=at_once,
         )
     return results
 

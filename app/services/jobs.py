@@ -10,7 +10,7 @@ from app.storage import event_stages, jobs, work
 from app.storage.db import Connection
 from app.storage.jobs import Job
 
-STAGES = frozenset({WorkKind.EXTRACT.value, WorkKind.CONSOLIDATE.value, WorkKind.INDEX.value})
+STAGES = frozenset(kind.value for kind in WorkKind if kind is not WorkKind.REINDEX)  # the work of one user
 
 
 class NotFailedError(ConflictError):

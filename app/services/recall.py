@@ -16,13 +16,15 @@ from app.domain.lexical import query_vector
 from app.domain.pending import PendingScore, rank_pending
 from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
-from app.domain.ranking import Item, Weights, rank
+from app.domain.ranking import Item, Weights, rank, within_share
 from app.domain.scope import UserScope
 from app.domain.signals import Candidates
 from app.domain.sufficiency import BEST, Support, is_sufficient
 from app.inference.protocol import Encoder, EncoderUnavailableError
+from app.services import recall_units
 from app.services.recall_pending import PendingTurns, document
 from app.services.recall_search import Hits, Question
+from app.services.recall_units import Units
 from app.storage import blocks, recall, recall_memories
 from app.storage.db import Connection
 from app.storage.recall import AboutUser
@@ -88,22 +90,31 @@ def embed_pending(encoder: Encoder, prepared: Prepared, question: Question) -> P
         return prepared
 
 
-def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits) -> Gathered:
+def gather(  # noqa: PLR0913 - what was found, for which question, by which encoder
+    conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits, *, model: str
+) -> Gathered:
     """Check the hits against the rows, rank them, and read what the context needs."""
     scope, narrowing, policy = query.scope, query.narrowing, prepared.policy
-    memories = recall_memories.memories(
-        conn, scope, narrowing, query.now, list(hits.memories), with_entities=bool(prepared.plan.names)
+    units = recall_units.units(conn, query, policy, question, model=model)
+    named = list(dict.fromkeys((*hits.memories, *units.scenes.nearest)))
+    memories = recall_units.shown(
+        recall_memories.memories(conn, scope, narrowing, query.now, named, with_entities=bool(prepared.plan.names)),
+        policy,
+        query.now,
     )
     wanted = dict.fromkeys(hits.turns)
     if Kind.EVENT in narrowing.searched:
+        wanted |= dict.fromkeys(units.segments.nearest)
         wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
     turns = recall.turns(conn, scope, narrowing, [id_ for id_ in wanted if id_ not in prepared.pending.events])
-    candidates = _candidates(prepared, question, hits, turns, memories)
+    candidates = _candidates(prepared, question, hits, turns, memories, units)
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
-    wide = query.trace or query.returns is Returns.ALL_MATCHES
+    quota = policy.recall.type_share
+    wide = query.trace or query.returns is Returns.ALL_MATCHES or quota < 1.0
     ranked = rank(prepared.plan, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
-    items = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)][: query.limit]
+    matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
+    items = within_share(matching, query.limit, quota)
     near = [turn for item in items for turn in item.turn_ids[:1] if turn in candidates.turns]
     tail_size = policy.recall.tail_events
     return Gathered(
@@ -114,7 +125,7 @@ def gather(conn: Connection, query: RecallQuery, prepared: Prepared, question: Q
         memories=memories,
         neighbours=recall.neighbours(conn, scope, narrowing, near if query.mode is not Mode.FAST else []),
         tail=recall.tail(conn, scope, narrowing, query.session_id, limit=tail_size) if query.session_id else [],
-        blocks=_blocks(conn, query),
+        blocks=_blocks(conn, query, policy),
         history=_history(conn, query, prepared),
         sufficient=is_sufficient(_support(items, candidates, question)),
     )
@@ -131,12 +142,13 @@ def record_usage(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID],
         recall.record_usage(conn, scope, memory_ids, at)
 
 
-def _candidates(
+def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
     prepared: Prepared,
     question: Question,
     hits: Hits,
     turns: Mapping[UUID, Event],
     memories: Mapping[UUID, FoundMemory],
+    units: Units,
 ) -> Candidates:
     """Turns from the index and pending ones, and memories, with their evidence."""
     evidence = {**hits.turns, **hits.memories}
@@ -160,6 +172,8 @@ def _candidates(
         pending=scores,
         entities={id_: found.entities for id_, found in memories.items()},
         limit=hits.limit,
+        segments=units.segments,
+        scenes=units.scenes,
     )
 
 
@@ -181,12 +195,12 @@ def _support(items: Sequence[Item], candidates: Candidates, question: Question) 
     return supports
 
 
-def _blocks(conn: Connection, query: RecallQuery) -> list[ShownBlock]:
+def _blocks(conn: Connection, query: RecallQuery, policy: Policy) -> list[ShownBlock]:
     """Profile and summary are of the present and of all sessions: another view leaves them out."""
     narrowing = query.narrowing
     if narrowing.as_of is not None or narrowing.known_at is not None or narrowing.session_id is not None:
         return []
-    return blocks.in_context(conn, query.scope, query.session_id)
+    return blocks.in_context(conn, query.scope, query.session_id, user_summary=policy.blocks.user_summary)
 
 
 def _history(conn: Connection, query: RecallQuery, prepared: Prepared) -> list[Event] | None:

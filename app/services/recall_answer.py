@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.blocks import BlockKind
+from app.domain.blocks import BlockKey, BlockKind
 from app.domain.event import Event, EventState
 from app.domain.memory import Memory, Source
 from app.domain.packing import Block, Line, Material, Packed, Section, memory_line, pack, turn_line
 from app.domain.query import Kind, Order, RecallQuery
-from app.domain.ranking import Item
+from app.domain.ranking import Item, types_in_turn
 from app.domain.secrets import mask
 from app.domain.tokens import count_tokens
 from app.services.recall import Gathered
@@ -121,11 +121,12 @@ def _item(item: Item, gathered: Gathered, hide: Callable[[str], str]) -> AnswerI
 def _material(gathered: Gathered, hide: Callable[[str], str]) -> Material:
     """What may go into the context: each turn once, the most important place first."""
     in_tail = {event.id for event in gathered.tail}
+    quota = gathered.prepared.policy.recall.type_share
     lines = [
         _memory(gathered.memories[item.id].memory, hide)
         if item.kind is Kind.MEMORY
         else _turn(gathered.turns[item.id], Section.TURNS, hide)
-        for item in gathered.items
+        for item in (types_in_turn(gathered.items) if quota < 1.0 else gathered.items)
         if item.id not in in_tail
     ]
     shown = in_tail | {item.id for item in gathered.items}
@@ -134,7 +135,7 @@ def _material(gathered: Gathered, hide: Callable[[str], str]) -> Material:
         for turn in item.turn_ids[:1]:
             around |= {event.id: event for event in gathered.neighbours.get(turn, ()) if event.id not in shown}
     return Material(
-        blocks=[Block(_SECTIONS[block.key.kind], hide(block.text)) for block in gathered.blocks],
+        blocks=[Block(_section(block.key), hide(block.text)) for block in gathered.blocks],
         tail=[_turn(event, Section.TAIL, hide) for event in gathered.tail],
         items=lines,
         neighbours=[_turn(event, Section.TURNS, hide) for event in around.values()],
@@ -142,7 +143,10 @@ def _material(gathered: Gathered, hide: Callable[[str], str]) -> Material:
     )
 
 
-_SECTIONS = {BlockKind.PROFILE: Section.PROFILE, BlockKind.SUMMARY: Section.SUMMARY}
+def _section(key: BlockKey) -> Section:
+    if key.kind is BlockKind.PROFILE:
+        return Section.PROFILE
+    return Section.SUMMARY if key.session_id else Section.OVERVIEW
 
 
 def _history(history: Sequence[Event] | None, in_tail: set[UUID], hide: Callable[[str], str]) -> list[Line] | None:

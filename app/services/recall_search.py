@@ -2,8 +2,8 @@
 vectors while the index is down. No transaction is open but in `fall_back`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from app.domain.fusion import Evidence
 from app.domain.lexical import query_vector
+from app.domain.memory import MemoryType
+from app.domain.policy import RecallPolicy
 from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery
 from app.domain.sparse import SparseVector
 from app.index.protocol import IndexFilter, IndexHit, IndexQuery, MemoryIndex, PointKind
@@ -62,28 +64,28 @@ def ask(encoder: Encoder, plan: QueryPlan, feedback: str = "") -> Question:
     return Question(vector, query_vector(plan.lexical))
 
 
-def search(index: MemoryIndex, collection: str, query: RecallQuery, question: Question, candidates: int) -> Hits:
+def search(index: MemoryIndex, collection: str, query: RecallQuery, question: Question, policy: RecallPolicy) -> Hits:
     """Candidates from the index; raises IndexUnavailableError."""
-    limit = _limit(query, candidates)
+    limit = _limit(query, policy.candidates)
     found: dict[Kind, list[IndexHit]] = {Kind.EVENT: [], Kind.MEMORY: []}
-    for kind in query.narrowing.searched:
-        found[kind] = index.search(collection, _index_query(query, question, kind, limit))
+    for kind, part in _parts(query, policy, limit):
+        found[kind] += index.search(collection, _index_query(query, part, question, kind))
     return Hits(evidence_of(found[Kind.EVENT]), evidence_of(found[Kind.MEMORY]), limit)
 
 
-def fall_back(conn: Connection, query: RecallQuery, question: Question, candidates: int, model: str) -> Hits:
+def fall_back(conn: Connection, query: RecallQuery, question: Question, policy: RecallPolicy, model: str) -> Hits:
     """The same from PostgreSQL's vectors, exact over the newest rows."""
-    limit = _limit(query, candidates)
+    limit = _limit(query, policy.candidates)
     found: dict[Kind, list[IndexHit]] = {Kind.EVENT: [], Kind.MEMORY: []}
-    for kind in query.narrowing.searched:
+    for kind, part in _parts(query, policy, limit):
         rows = recall_memories.vectors(
-            conn, query.scope, query.narrowing, query.now, kind, model=model, limit=SCANNED_ROWS
+            conn, query.scope, part.narrowing, query.now, kind, model=model, limit=SCANNED_ROWS
         )
         points = [
             ScanRow(row.id, POINT_OF[kind], row.version, row.dense, _sparse(row.sparse), _sparse(row.sparse_window))
             for row in rows
         ]
-        found[kind] = scan(_index_query(query, question, kind, limit), points)
+        found[kind] += scan(_index_query(query, part, question, kind), points)
     return Hits(evidence_of(found[Kind.EVENT]), evidence_of(found[Kind.MEMORY]), limit)
 
 
@@ -91,15 +93,35 @@ def _limit(query: RecallQuery, candidates: int) -> int:
     return candidates * (DEEP_FACTOR if query.mode is Mode.DEEP else 1)
 
 
-def _index_query(query: RecallQuery, question: Question, kind: Kind, limit: int) -> IndexQuery:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one search of the index looks through, and how long its list may be."""
+
+    narrowing: Narrowing
+    limit: int
+
+
+def _parts(query: RecallQuery, policy: RecallPolicy, limit: int) -> Iterator[tuple[Kind, _Part]]:
+    """Turns and memories; with `type_candidates` each type of memory on its own, so that none crowds out another."""
+    for kind in query.narrowing.searched:
+        if kind is Kind.EVENT:
+            yield kind, _Part(query.narrowing, limit)
+        elif not policy.type_candidates:
+            yield kind, _Part(query.narrowing, max(1, int(limit * MEMORY_SHARE)))
+        else:
+            for type_ in sorted(query.narrowing.types or MemoryType):
+                yield kind, _Part(replace(query.narrowing, types=frozenset({type_})), policy.type_candidates)
+
+
+def _index_query(query: RecallQuery, part: _Part, question: Question, kind: Kind) -> IndexQuery:
     memories = kind is Kind.MEMORY
     return IndexQuery(
         scope=query.scope,
         dense=question.vector,
         text=question.words if len(question.words.indices) else None,
         window=question.words if len(question.words.indices) and not memories else None,
-        filter=_memory_filter(query.narrowing) if memories else _turn_filter(query.narrowing),
-        limit=max(1, int(limit * MEMORY_SHARE)) if memories else limit,
+        filter=_memory_filter(part.narrowing) if memories else _turn_filter(part.narrowing),
+        limit=part.limit,
     )
 
 

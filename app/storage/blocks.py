@@ -7,7 +7,7 @@ from itertools import groupby
 
 from psycopg.types.json import Jsonb
 
-from app.domain.blocks import BlockKey, BlockKind, BlockLine, ShownBlock, ShownLine
+from app.domain.blocks import BlockKey, BlockLine, ShownBlock, ShownLine
 from app.domain.scope import UserScope
 from app.storage import memories
 from app.storage.db import Connection
@@ -36,11 +36,11 @@ WHERE b.project_id = %(project)s AND b.user_id = %(user)s
 def replace(conn: Connection, scope: UserScope, lines: Mapping[BlockKey, Sequence[BlockLine]]) -> None:
     """Make these the user's blocks. One whose lines are the same keeps its version; the rest go."""
     whose = {"project": scope.project_id, "user": scope.user_id}
-    keys = sorted(lines, key=lambda key: (key.session_id, key.kind))
+    keys = sorted(lines, key=lambda key: (key.session_id, key.name))
     conn.execute(
         "DELETE FROM blocks WHERE project_id = %(project)s AND user_id = %(user)s AND (session_id, kind) NOT IN"
         " (SELECT * FROM unnest(%(sessions)s::text[], %(kinds)s::text[]))",
-        whose | {"sessions": [k.session_id for k in keys], "kinds": [k.kind.value for k in keys]},
+        whose | {"sessions": [k.session_id for k in keys], "kinds": [k.name for k in keys]},
     )
     with conn.cursor() as cursor:
         cursor.executemany(
@@ -49,7 +49,7 @@ def replace(conn: Connection, scope: UserScope, lines: Mapping[BlockKey, Sequenc
                 whose
                 | {
                     "session": key.session_id,
-                    "kind": key.kind.value,
+                    "kind": key.name,
                     "lines": Jsonb([{"memory_id": str(x.memory_id), "theme": x.theme} for x in lines[key]]),
                 }
                 for key in keys
@@ -57,13 +57,18 @@ def replace(conn: Connection, scope: UserScope, lines: Mapping[BlockKey, Sequenc
         )
 
 
-def in_context(conn: Connection, scope: UserScope, session_id: str | None) -> list[ShownBlock]:
-    """The profile of the user and the summary of the session, as far as there are lines."""
+def in_context(
+    conn: Connection, scope: UserScope, session_id: str | None, *, user_summary: bool = False
+) -> list[ShownBlock]:
+    """The profile of the user and the summary of the session, with `user_summary` also that of the user, as far as
+    there are lines.
+    """
     condition = (
-        " AND ((b.session_id = '' AND b.kind = 'profile')"
+        " AND ((b.session_id = '' AND b.kind = ANY (%(own)s))"
         " OR (b.session_id = %(session)s AND b.session_id <> '' AND b.kind = 'summary'))"
     )
-    return _shown(conn, scope, condition, {"session": session_id or ""})
+    own = ["profile", "summary"] if user_summary else ["profile"]
+    return _shown(conn, scope, condition, {"session": session_id or "", "own": own})
 
 
 def summary(conn: Connection, scope: UserScope, session_id: str) -> str | None:
@@ -101,6 +106,6 @@ def _shown(
             ShownLine(row["id"], row["theme"] or "", row["text"], row["date"], tuple(of.get(row["id"], ())))
             for row in of_block
         )
-        key = BlockKey(session_id, BlockKind(kind))
+        key = BlockKey.of(session_id, kind)
         found.append(ShownBlock(key, of_block[0]["version"], of_block[0]["updated_at"], lines))
     return found

@@ -1,7 +1,7 @@
 """Candidates: what extraction proposes to remember. Written once by extraction, decided once by consolidation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,9 @@ from app.storage.vectors import from_half, to_half
 
 @dataclass(frozen=True, slots=True)
 class StoredCandidate:
-    """A candidate with its place: the `ordinal`-th of its segment. `dense` is the vector of its text by `model`."""
+    """A candidate with its place: the `ordinal`-th of its segment. `dense` is the vector of its text by `model`;
+    `memory_id` is the memory that stands in for it while its decision is put off.
+    """
 
     id: UUID
     segment_id: UUID
@@ -27,6 +29,7 @@ class StoredCandidate:
     candidate: Candidate
     model: str
     dense: npt.NDArray[np.float32]
+    memory_id: UUID | None = None
 
 
 def insert(conn: Connection, scope: UserScope, session_id: str, rows: Sequence[StoredCandidate]) -> None:
@@ -65,6 +68,46 @@ def open_of(conn: Connection, scope: UserScope, limit: int) -> list[StoredCandid
         (scope.project_id, scope.user_id, limit),
     ).fetchall()
     return [_stored(row) for row in rows]
+
+
+WAITING = "project_id = %(project)s AND user_id = %(user)s AND state = 'decided' AND reason = 'put_off'"
+
+
+def put_off(conn: Connection, scope: UserScope, limit: int) -> list[StoredCandidate]:
+    """The candidates whose decision waits, in the order in which things were said."""
+    rows = conn.execute(
+        "SELECT id, segment_id, ordinal, body, model, dense, CASE WHEN decision = 'add' THEN memory_id END AS memory_id"
+        f" FROM candidates WHERE {WAITING} ORDER BY occurred_at, segment_id, ordinal LIMIT %(limit)s",
+        {"project": scope.project_id, "user": scope.user_id, "limit": limit},
+    ).fetchall()
+    return [replace(_stored(row), memory_id=row["memory_id"]) for row in rows]
+
+
+def stand_ins(conn: Connection, scope: UserScope) -> frozenset[UUID]:
+    """The memories of all candidates whose decision waits."""
+    rows = conn.execute(
+        f"SELECT memory_id FROM candidates WHERE {WAITING} AND decision = 'add'",
+        {"project": scope.project_id, "user": scope.user_id},
+    ).fetchall()
+    return frozenset(row["memory_id"] for row in rows)
+
+
+def keep_edited(conn: Connection, scope: UserScope) -> None:
+    """A memory that an app has changed, or that is history already, is no stand-in any more."""
+    conn.execute(
+        f"UPDATE candidates c SET reason = 'edited' WHERE {WAITING} AND decision = 'add' AND (EXISTS ("
+        " SELECT 1 FROM memory_versions v WHERE v.memory_id = c.memory_id AND v.actor <> 'pipeline')"
+        " OR NOT EXISTS (SELECT 1 FROM memories m WHERE m.id = c.memory_id AND m.status = 'active'))",
+        {"project": scope.project_id, "user": scope.user_id},
+    )
+
+
+def reopen(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
+    """Open these for the decision that they put off; the same transaction takes it."""
+    conn.execute(
+        f"UPDATE candidates SET state = 'open' WHERE {WAITING} AND id = ANY (%(ids)s)",
+        {"project": scope.project_id, "user": scope.user_id, "ids": list(ids)},
+    )
 
 
 def decide(  # noqa: PLR0913, PLR0917 - a decision has these parts

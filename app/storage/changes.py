@@ -117,7 +117,8 @@ def write(conn: Connection, scope: UserScope, writes: MemoryWrites, at: datetime
     _close(conn, scope, writes.decided)
     _change(conn, whose, writes.changed)
     _insert(conn, whose, writes.new)
-    _record(conn, whose, writes)
+    versions = [(item.known.neighbour.id, item.change, item.reason) for item in writes.changed]
+    record(conn, scope, [*versions, *((memory.id, "add", memory.reason) for memory in writes.new)], at)
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO memory_sources (memory_id, event_id, project_id, user_id) VALUES (%s, %s, %s, %s)"
@@ -157,7 +158,9 @@ def _effects(decided: Decided) -> str:
 
 
 CHANGE = """
-UPDATE memories SET text = %(text)s, text_hash = %(hash)s, status = %(status)s,
+UPDATE memories SET text = %(text)s, text_hash = %(hash)s, keywords = CASE WHEN text = %(text)s THEN keywords ELSE '{}'
+    END, tags = CASE WHEN text = %(text)s THEN tags ELSE '{}' END,
+    context = CASE WHEN text = %(text)s THEN context ELSE '' END, status = %(status)s,
     live_from = %(live_from)s, occurred_at = least(occurred_at, %(live_from)s),
     live_until = %(live_until)s, valid_to = %(valid_to)s, valid_to_precision = %(valid_to_precision)s,
     superseded_by = %(superseded_by)s, confidence = %(confidence)s, stability = %(stability)s, version = version + 1,
@@ -213,15 +216,13 @@ JOIN memories m ON m.id = x.id AND m.project_id = %(project)s AND m.user_id = %(
 """
 
 
-def _record(conn: Connection, whose: dict[str, Any], writes: MemoryWrites) -> None:
-    old = [item.known.neighbour.id for item in writes.changed]
-    if old:
-        conn.execute(CLOSE_VERSIONS, whose | {"ids": old})
-    versions = [(item.known.neighbour.id, item.change, item.reason) for item in writes.changed]
-    versions += [(memory.id, "add", memory.reason) for memory in writes.new]
+def record(conn: Connection, scope: UserScope, versions: Sequence[tuple[UUID, str, str]], at: datetime) -> None:
+    """Record (memory, change, reason) as the rows are now, and close the versions before them."""
     if versions:
-        ids, changes, reasons = (list(column) for column in zip(*versions, strict=True))
-        conn.execute(RECORD, whose | {"ids": ids, "changes": changes, "reasons": reasons, "actor": ACTOR})
+        whose = {"project": scope.project_id, "user": scope.user_id, "at": at}
+        ids, made, reasons = (list(column) for column in zip(*versions, strict=True))
+        conn.execute(CLOSE_VERSIONS, whose | {"ids": ids})
+        conn.execute(RECORD, whose | {"ids": ids, "changes": made, "reasons": reasons, "actor": ACTOR})
 
 
 def _vectors(conn: Connection, scope: UserScope, writes: MemoryWrites) -> None:

@@ -20,12 +20,13 @@ OWN = (
     "id, user_id, session_id, agent_id, occurred_at, utc_offset, stability, use_count, last_used_at, superseded_by,"
     " created_at"
 )
-NOW = ", ".join(f"m.{c.strip()}" for c in f"{OWN}, {VERSIONED}, updated_at".split(","))
+NOTE = "keywords, tags, context"  # kept for the newest version only: what was known then had no later neighbours
+NOW = ", ".join(f"m.{c.strip()}" for c in f"{OWN}, {VERSIONED}, {NOTE}, updated_at".split(","))
 THEN = (
     ", ".join(f"m.{c.strip()}" for c in OWN.split(","))
     + ", "
     + ", ".join(f"v.{c.strip()}" for c in VERSIONED.split(","))
-    + ", v.recorded_at AS updated_at"
+    + ", '{}'::text[] AS keywords, '{}'::text[] AS tags, '' AS context, v.recorded_at AS updated_at"
 )
 # The newest version, or the one that we knew at %(known)s.
 SELECT_NOW = f"SELECT {NOW} FROM memories m WHERE m.project_id = %(project)s"
@@ -211,6 +212,9 @@ def to_memory(row: Row, of: Sequence[Source] = ()) -> Memory:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         sources=tuple(of),
+        keywords=tuple(row["keywords"]),
+        tags=tuple(row["tags"]),
+        context=row["context"],
     )
 
 

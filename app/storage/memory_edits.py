@@ -39,7 +39,10 @@ VALUES (%(id)s, %(project)s, %(user)s, %(session)s, %(agent)s, %(type)s, %(text)
 """
 
 PATCH = """
-UPDATE memories SET type = %(type)s, text = %(text)s, text_hash = %(hash)s, subject = %(subject)s,
+UPDATE memories SET type = %(type)s, text = %(text)s, text_hash = %(hash)s,
+    keywords = CASE WHEN text = %(text)s THEN keywords ELSE '{}' END,
+    tags = CASE WHEN text = %(text)s THEN tags ELSE '{}' END,
+    context = CASE WHEN text = %(text)s THEN context ELSE '' END, subject = %(subject)s,
     attribute = %(attribute)s, value = %(value)s, event_time = %(event_time)s,
     event_time_precision = %(event_time_precision)s, valid_from = %(valid_from)s,
     valid_from_precision = %(valid_from_precision)s, valid_to = %(valid_to)s,
@@ -52,7 +55,8 @@ WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 ERASE = """
 UPDATE memories SET text = '', text_hash = sha256(id::text::bytea), subject = NULL, attribute = NULL, value = NULL,
     status = 'erased', event_time = NULL, event_time_precision = NULL, valid_from = NULL, valid_from_precision = NULL,
-    valid_to = NULL, valid_to_precision = NULL, metadata = '{}', version = version + 1, indexed_version = version + 1,
+    valid_to = NULL, valid_to_precision = NULL, metadata = '{}', keywords = '{}', tags = '{}', context = '',
+    version = version + 1, indexed_version = version + 1,
     live_until = coalesce(live_until, clock_timestamp()), updated_at = clock_timestamp()
 WHERE id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s
 """
@@ -71,6 +75,15 @@ OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 ERASED_WITH = (
     f"DELETE FROM vectors WHERE target_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM memory_entities WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
+    # What a linked memory was told by these goes at once; its words and vector are made anew by the next evolution.
+    (
+        f"UPDATE memories SET tags = '{{}}', context = '' WHERE {OF_USER} AND id IN (SELECT unnest(ARRAY[from_id,"
+        f" to_id]) FROM links WHERE {OF_USER} AND (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)))"
+    ),
+    (
+        f"UPDATE segments SET summary = '' WHERE {OF_USER} AND id IN (SELECT segment_id FROM candidates"
+        f" WHERE {OF_USER} AND memory_id = ANY (%(ids)s))"
+    ),
     f"DELETE FROM scenes WHERE {OF_USER}",  # their labels and summaries quote; the next tidying makes them anew
     f"DELETE FROM memory_sources WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM links WHERE (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)) AND {OF_USER}",

@@ -21,7 +21,8 @@ KNOWN_THEN = """
         v.status, v.frozen, v.event_time, v.event_time_precision, v.valid_from, v.valid_from_precision,
         v.valid_to, v.valid_to_precision, m.occurred_at, m.utc_offset, v.live_from, v.live_until,
         v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, m.expires_at, v.version, m.superseded_by,
-        v.metadata, m.created_at, v.recorded_at AS updated_at
+        v.metadata, ARRAY[]::text[] AS keywords, ARRAY[]::text[] AS tags, '' AS context, m.created_at,
+        v.recorded_at AS updated_at
  FROM memories m JOIN memory_versions v ON v.memory_id = m.id
  WHERE m.status <> 'erased' AND v.recorded_at <= %(known_at)s
    AND (v.recorded_until IS NULL OR v.recorded_until > %(known_at)s))

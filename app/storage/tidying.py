@@ -1,5 +1,7 @@
 """The active memories of a user as tidying needs them, in one read."""
 
+from datetime import timedelta, timezone
+
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
@@ -8,8 +10,8 @@ from app.storage.db import Connection
 from app.storage.vectors import from_half
 
 KEPT = """
-SELECT m.id, m.type, m.text, m.attribute, m.occurred_at, m.valid_to, m.importance, m.confidence, m.stability,
-       m.use_count, v.dense,
+SELECT m.id, m.type, m.text, m.attribute, m.occurred_at, m.utc_offset, m.valid_to, m.importance, m.confidence,
+       m.stability, m.use_count, v.dense,
        ARRAY(SELECT DISTINCT x.session_id FROM (
            SELECT m.session_id UNION ALL SELECT e.session_id FROM memory_sources s JOIN events e ON e.id = s.event_id
            WHERE s.memory_id = m.id) x
@@ -33,7 +35,7 @@ def active(conn: Connection, scope: UserScope, model: str, *, limit: int) -> lis
             type=MemoryType(row["type"]),
             text=row["text"],
             attribute=row["attribute"],
-            occurred_at=row["occurred_at"],
+            occurred_at=row["occurred_at"].astimezone(timezone(timedelta(seconds=row["utc_offset"]))),
             valid_to=CalendarDate.parse(row["valid_to"]) if row["valid_to"] else None,
             importance=row["importance"],
             confidence=row["confidence"],

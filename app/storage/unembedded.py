@@ -5,9 +5,10 @@ from typing import Literal
 from uuid import UUID
 
 from app.domain.event import Event
+from app.domain.notes import Note, memory_text
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
-from app.storage.db import Connection
+from app.storage.db import Connection, Row
 from app.storage.events import COLUMNS, to_event
 
 SPARSE = """
@@ -23,7 +24,7 @@ class Unembedded:
     id: UUID
     kind: Literal["event", "memory"]
     event: Event | None
-    memory_text: str
+    memory_text: str  # with what its note adds
     text: SparseVector | None
     window: SparseVector | None
 
@@ -38,8 +39,8 @@ def page(conn: Connection, scope: UserScope, model: str, limit: int) -> list[Une
         values,
     ).fetchall()
     memories = conn.execute(
-        f"SELECT id, text, {sparse} FROM memories t WHERE project_id = %(project)s AND user_id = %(user)s"
-        f" AND status <> 'erased' AND {MISSING} ORDER BY id LIMIT %(limit)s",
+        f"SELECT id, text, tags, context, {sparse} FROM memories t WHERE project_id = %(project)s"
+        f" AND user_id = %(user)s AND status <> 'erased' AND {MISSING} ORDER BY id LIMIT %(limit)s",
         values | {"limit": limit - len(events)},
     ).fetchall()
     return [
@@ -47,8 +48,12 @@ def page(conn: Connection, scope: UserScope, model: str, limit: int) -> list[Une
             Unembedded(row["id"], "event", to_event(row), "", _vector(row["sparse"]), _vector(row["sparse_window"]))
             for row in events
         ),
-        *(Unembedded(row["id"], "memory", None, row["text"], _vector(row["sparse"]), None) for row in memories),
+        *(Unembedded(row["id"], "memory", None, _noted(row), _vector(row["sparse"]), None) for row in memories),
     ]
+
+
+def _noted(row: Row) -> str:
+    return memory_text(row["text"], Note((), tuple(row["tags"]), row["context"]))
 
 
 def _vector(raw: bytes | None) -> SparseVector | None:

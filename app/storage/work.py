@@ -20,11 +20,12 @@ TIDY_QUIET, TIDY_AT_MOST = 2.0, 30.0  # seconds; stale lines are left out at onc
 OPERATIONAL_CEILING = 5  # what an outage may count towards MAX_ATTEMPTS, and the height of its backoff (2**5 s)
 
 ENQUEUE = """
-INSERT INTO work AS w (project_id, kind, user_id, session_id, key, first_at, run_after)
+INSERT INTO work AS w (project_id, kind, user_id, session_id, key, first_at, run_after, urgent)
 VALUES (%(project)s, %(kind)s, %(user)s, %(session)s, %(key)s, clock_timestamp(),
-        clock_timestamp() + make_interval(secs => %(quiet)s))
+        clock_timestamp() + make_interval(secs => %(quiet)s), %(urgent)s)
 ON CONFLICT (project_id, kind, user_id, session_id, key) DO UPDATE SET
     generation = w.generation + 1,
+    urgent = w.urgent OR excluded.urgent,
     state = CASE w.state WHEN 'dead' THEN 'ready' ELSE w.state END,
     attempts = CASE w.state WHEN 'dead' THEN 0 ELSE w.attempts END,
     error = CASE w.state WHEN 'dead' THEN NULL ELSE w.error END,
@@ -57,14 +58,15 @@ def enqueue(  # noqa: PLR0913 - the unit's name has this many parts
     key: str = "",
     quiet: float = 0.0,
     at_most: float = 0.0,
+    urgent: bool = False,
 ) -> None:
     """Note that there is work. It waits for `quiet` seconds without a further enqueue, but `at_most` since the first.
 
-    A unit that is being worked on runs again afterwards; a dead one is revived.
+    A unit that is being worked on runs again afterwards; a dead one is revived. `urgent` says that a client waits.
     """
     user = scope.user_id if isinstance(scope, UserScope) else ""
     values = {"project": scope.project_id, "kind": kind, "user": user, "session": session_id, "key": key}
-    conn.execute(ENQUEUE, values | {"quiet": quiet, "at_most": at_most})
+    conn.execute(ENQUEUE, values | {"quiet": quiet, "at_most": at_most, "urgent": urgent})
 
 
 def enqueue_tidy(conn: Connection, scope: UserScope) -> None:
@@ -152,6 +154,12 @@ def record_dead(conn: Connection, item: WorkItem, error: str, job_id: UUID) -> N
         " VALUES (%s, %s, %s, %s, 'failed', %s, 'pipeline', now(), now())",
         (job_id, item.project_id, item.kind, Jsonb(scope), error[:2000]),
     )
+
+
+def is_urgent(conn: Connection, item: WorkItem) -> bool:
+    """Whether a client waits for what this unit does."""
+    row = conn.execute("SELECT urgent FROM work WHERE id = %s", (item.id,)).fetchone()
+    return bool(row and row["urgent"])
 
 
 def is_open(conn: Connection, scope: Scope, kind: str, *, session_id: str = "", key: str = "") -> bool:

@@ -88,3 +88,31 @@ def test_every_field_is_required_and_of_one_type():
 def test_procedures_do_not_decay():
     assert DEFAULT.retention.tau_days.of(MemoryType.PROCEDURE) == 0.0
     assert DEFAULT.retention.tau_days.of(MemoryType.FACT) == 30.0
+
+
+def test_every_setting_and_preset_is_documented():
+    page = (ROOT / "docs" / "policy.md").read_text()
+    presets, settings = page.split("\n## Settings", 1)
+    assert re.findall(r"^\| `(\w+)` \|", presets, re.MULTILINE) == [preset.value for preset in PRESETS]
+    for section, field in Policy.model_fields.items():
+        part = settings.split(f"### `{section}`", 1)[1].split("\n### ", 1)[0]
+        named = set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in part.splitlines() if "|" in row)))
+        assert named == set(field.annotation.model_fields), section
+
+
+def test_the_page_names_every_setting_that_a_preset_changes():
+    page = (ROOT / "docs" / "policy.md").read_text()
+    default = DEFAULT.model_dump(mode="json")
+    words = {"scenes.enabled": "no scenes", "blocks.profile_lines": "no blocks", "blocks.session_summary": "no"}
+    words |= {"segment.topic_drift": "cut by topic", "segment.gap_minutes": "a whole day"}
+    words |= {"segment.max_events": "room|max_events", "segment.max_tokens": "room|max_tokens"}
+    for preset, policy in PRESETS.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{preset.value}` |")]
+        for section, values in policy.model_dump(mode="json").items():
+            for name, value in values.items():
+                if value != default[section][name]:
+                    assert re.search(words.get(f"{section}.{name}", rf"`{section}\.{name}`"), row), (
+                        preset,
+                        section,
+                        name,
+                    )

@@ -98,3 +98,24 @@ def test_the_order_of_arrival_does_not_matter(memories):
 
     assert seen(memories) == seen(sorted(memories, key=lambda m: m.id))
     assert sorted(i for group in members(memories) for i in group) == sorted(m.id.int for m in memories)
+
+
+def test_shared_words_bring_together_what_cosine_alone_would_not():
+    """MemoryOS weighs a keyword set that it leaves empty; here it counts, and only where the policy says so."""
+    apart = [
+        kept(1, 0, 0, "Anna plays the cello."),
+        kept(2, 60, 1, "Anna plays cello music."),
+        kept(3, 140, 2, "Soup."),
+    ]
+    assert members(apart) == [[1], [2], [3]]
+    weighed = POLICY.model_copy(update={"word_overlap": 1.0})
+    assert members(apart, weighed) == [[1, 2], [3]]
+
+
+@given(st.floats(0.0, 1.0))
+def test_scenes_can_always_nest(cosine):
+    """MemTree's threshold rises above one at the second level, so that nothing joins there."""
+    policy = POLICY.model_copy(update={"cosine": cosine * 0.999})
+    found = scenes_of([kept(1, 0, 0), kept(2, 0, 40)], policy)
+    assert len({scene.parent_id for scene in found if scene.memories}) == 1
+    assert any(not scene.memories for scene in found)

@@ -72,3 +72,22 @@ def test_a_session_that_is_deleted_while_it_is_read_stays_deleted(live):
     assert not any("Quillport" in i["text"] for i in items(live, user, "Where is Quillport?"))
     failed = live.get("/v1/jobs", params={"state": "failed"}).json()["items"]
     assert user not in str(failed)
+
+
+def test_a_buffer_holds_turns_back_until_a_client_waits(live):
+    """Also one that sends again what is in the buffer already."""
+    user = f"u-{uuid4()}"
+    before = live.get("/v1/policy").json()
+    assert live.put("/v1/policy", json={"preset": "lightmem"}).status_code == 200
+    try:
+        held = turn(user, "My cello teacher is called Zephyrine.") | {"id": "one"}
+        send(live, held, wait=False)
+        assert items(live, user, "Zephyrine")[0]["pending"]
+        time.sleep(2.0)  # twice the rest that a session has without a buffer
+        assert items(live, user, "Zephyrine")[0]["pending"]
+        (waited,) = send(live, held)
+        assert (waited["status"], waited["state"]) == ("duplicate", "processed")
+        assert not items(live, user, "Zephyrine")[0]["pending"]
+        assert live.get("/health/ready").json()["status"] == "ok"
+    finally:
+        live.put("/v1/policy", json={"preset": before["preset"]})

@@ -252,3 +252,35 @@ def test_counts_show_kinds_and_states(database, user, kind):
     with database.transaction(None) as conn:
         mine = [line for line in work.counts(conn) if line["kind"] == kind]
     assert [(line["state"], line["n"]) for line in mine] == [("ready", 1)]
+
+
+def age(database, kind) -> float:
+    with database.transaction(None) as conn:
+        (line,) = [line for line in work.counts(conn) if line["kind"] == kind]
+    return line["oldest_seconds"]
+
+
+def test_work_that_waits_on_purpose_is_not_late_and_work_that_fails_is(database, user, kind):
+    enqueue(database, user, kind, quiet=300.0)
+    with database.transaction(user) as conn:
+        conn.execute("UPDATE work SET created_at = now() - interval '200 seconds' WHERE kind = %s", (kind,))
+    assert age(database, kind) == 0.0
+    with database.transaction(user) as conn:
+        conn.execute("UPDATE work SET run_after = now() - interval '90 seconds' WHERE kind = %s", (kind,))
+    assert age(database, kind) == pytest.approx(90, abs=5)
+    failed_times(database, user, kind, 1, operational=False)
+    assert age(database, kind) == pytest.approx(200, abs=5)
+
+
+def test_that_a_client_waits_is_noted_until_the_work_is_done(database, user, kind):
+    enqueue(database, user, kind)
+    enqueue(database, user, kind, urgent=True)
+    enqueue(database, user, kind)
+    (item,) = claim(database, kind)
+    with database.transaction(user) as conn:
+        assert work.is_urgent(conn, item)
+    complete(database, item)
+    enqueue(database, user, kind)
+    (item,) = claim(database, kind)
+    with database.transaction(user) as conn:
+        assert not work.is_urgent(conn, item)

@@ -11,13 +11,18 @@ import pytest
 from app.clock import new_id, utc_now
 from app.context import ProcessContext
 from app.domain.event import Event, NewEvent, Role
+from app.domain.policy import DEFAULT, PRESETS, Preset
+from app.domain.query import RecallQuery
 from app.domain.scope import ProjectScope, UserScope
 from app.domain.work import WorkKind
 from app.index.edge import EdgeIndex
 from app.ledger.index_runner import INDEX_STAGES
 from app.ledger.runner import Runner
 from app.queue import NoHints
+from app.services import policy as policies
+from app.services import recall, recall_search
 from app.services.collections import LiveCollection, ensure_live
+from app.services.recall_answer import RecallResult, compose
 from app.settings import Settings
 from app.storage import events, work
 from app.storage.db import Database
@@ -75,6 +80,41 @@ class Pipeline:
         assert self.context.index is not None
         live = self.context.collections.name()
         return {key.id: key.version for key in self.context.index.scroll(live, self.user(user))}
+
+    def settle(self) -> None:
+        """Run everything, also what waits for a moment's rest."""
+        self.run()
+        with self.db.transaction(self.project) as conn:
+            conn.execute("UPDATE work SET run_after = now()")
+        self.run()
+
+    def under(self, preset: Preset, *off: str) -> None:
+        """Put a preset, with the settings named in `off` ("section.name") as the default has them."""
+        body, default = PRESETS[preset].model_dump(mode="json"), DEFAULT.model_dump(mode="json")
+        for setting in off:
+            section, name = setting.split(".")
+            assert body[section][name] != default[section][name], f"{preset} does not change {setting}"
+            body[section][name] = default[section][name]
+        with self.db.transaction(self.project) as conn:
+            policies.put(conn, self.project, None, body)
+
+    def later(self, by: timedelta) -> "Pipeline":
+        """The same, at a later time."""
+        context = replace(self.context, clock=lambda: utc_now() + by)
+        return Pipeline(context, self.project, Runner(context, {**stages_for(context), **INDEX_STAGES}))
+
+    def ask(self, text: str, *, user: str = "ann", **fields) -> RecallResult:
+        """A recall in its steps, as the gateway takes them."""
+        context, query = self.context, RecallQuery(self.user(user), text, **({"now": START} | fields))
+        assert context.index is not None
+        with self.db.transaction(query.scope) as conn:
+            prepared = recall.prepare(conn, query, model=context.encoder.fingerprint)
+        question = recall_search.ask(context.encoder, prepared.plan)
+        policy = prepared.policy.recall
+        hits = recall_search.search(context.index, context.collections.name(), query, question, policy)
+        with self.db.transaction(query.scope) as conn:
+            gathered = recall.gather(conn, query, prepared, question, hits, model=context.encoder.fingerprint)
+        return compose(query, gathered, degraded=False, seconds={})
 
     def with_index(self, index) -> "Pipeline":
         """The same with another index, to break it."""

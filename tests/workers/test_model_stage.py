@@ -2,16 +2,18 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from app.domain.event import EventState, Role
+from app.domain.policy import Preset
 from app.domain.work import WorkKind
 from app.inference.llm import ChatModel, ModelEndpoint
 from app.ledger.index_runner import INDEX_STAGES
 from app.ledger.runner import Runner
 from tests.support.scripted_llm import FAILURES, GOOD, scripted_llm, shown_in, statement
-from tests.workers.conftest import Pipeline
+from tests.workers.conftest import START, Pipeline
 from workers.extract import model_run
 from workers.extract.local import EXTRACTOR
 from workers.stages import stages_for
@@ -148,6 +150,20 @@ def test_a_segment_in_which_nobody_says_anything_costs_nothing(asking):
         assert script.requests == []
     assert extractors(pipeline) == {EXTRACTOR}
     assert processed(pipeline)
+
+
+def test_it_is_asked_once_for_a_segment_and_not_at_all_for_one_without_news(asking):
+    with scripted_llm("good") as script:
+        pipeline = asking(script, timeout=5.0)
+        pipeline.under(Preset.SIMPLEMEM)
+        for place in range(3):
+            pipeline.say("I play the cello in an orchestra.", "I practise the cello every Monday.", session=f"s{place}")
+        pipeline.run()
+        assert len(script.requests) == 3 == len(pipeline.rows("SELECT 1 FROM segments"))
+        pipeline.say("Every Monday I practise the cello.", session="s0", at=START + timedelta(minutes=5))
+        pipeline.run()
+        assert len(script.requests) == 3
+        assert processed(pipeline)
 
 
 def test_the_model_replaces_what_it_was_shown_by_its_number(asking):

@@ -95,7 +95,7 @@ class _Run:
             over = change.decision is Decision.INVALIDATE and change.superseded_by is None
             status = MemoryStatus.INVALIDATED if over else MemoryStatus.SUPERSEDED
         memory = NewMemory(
-            id=self.new_id(),
+            id=item.memory_id or self.new_id(),
             candidate=candidate,
             text_hash=text_hash(candidate.text),
             status=status,

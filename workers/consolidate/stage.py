@@ -4,6 +4,7 @@ It reads, decides, then writes in one short transaction under the user's lock; w
 in between, it decides again.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.context import ProcessContext
+from app.domain.asleep import put_off
 from app.domain.decide import decide
 from app.domain.memory_writes import KnownMemory
 from app.domain.normalise import text_hash
@@ -28,22 +30,27 @@ from workers.consolidate.linking import Linking
 
 BATCH = 200  # candidates of one transaction: keeps the user's lock for some tens of milliseconds
 SCANNED = 20_000  # vectors of the newest memories that a run looks through: 15 MB at 384 dimensions
+LONGEST_AWAKE = 3_600.0  # seconds after which decisions that were put off are taken though the user is still talking
 ATTEMPTS = 5  # decisions that turned stale in a row before the unit goes back to the ledger
 
 
 def run(context: ProcessContext, item: WorkItem) -> None:
     """Decide one batch of the user's open candidates; the unit comes back while more are open."""
-    scope = item.user
+    until_fresh(context, partial(_run_once, context, item, item.user))
+    context.hints.send(WorkKind.INDEX)
+
+
+def until_fresh(context: ProcessContext, once: Callable[[], None]) -> None:
+    """Decide anew while what was decided turns out to be stale."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _run_once(context, item, scope)
+            once()
         except StaleDecisionError:
             if attempt == ATTEMPTS:
                 raise
             context.logger.info("decision_stale", attempt=attempt)
         else:
             break
-    context.hints.send(WorkKind.INDEX)
 
 
 def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None:
@@ -55,19 +62,19 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
         deleted = changes.deleted_before(conn, scope, ids)
         taken_back = changes.taken_back(conn, scope, ids)
         stored = vectors.of_active_memories(conn, scope, context.encoder.fingerprint, SCANNED) if batch else []
-    batch = _embedded(context, batch)
-    dense = _nominated(batch, stored, policy.decide.max_neighbours)
-    matter = _matter(batch, dense)
+    batch = embedded(context, batch)
+    dense = nominated(batch, stored, policy.decide.max_neighbours)
+    matter = matter_of(batch, dense)
     with context.db.transaction(scope) as conn:
         known = changes.neighbours(conn, scope, matter)
     linking = Linking(policy.decide.link_cosine, policy.decide.max_neighbours)
     writes = decide_all(
         batch,
         known,
-        partial(decide, policy=policy.decide),
+        put_off if policy.decide.asleep else partial(decide, policy=policy.decide),
         context.new_id,
         deleted,
-        dense=_of(known, dense, stored),
+        dense=known_vectors(known, dense, stored),
         taken_back=taken_back,
         linking=linking,
     )
@@ -83,10 +90,12 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
             work.enqueue(conn, scope, WorkKind.CONSOLIDATE)
         work.complete(conn, item)
         work.enqueue(conn, scope, WorkKind.INDEX)
+        if policy.decide.asleep:
+            work.enqueue(conn, scope, WorkKind.SLEEP, quiet=policy.decide.sleep_seconds, at_most=LONGEST_AWAKE)
         work.enqueue_tidy(conn, scope)
 
 
-def _nominated(
+def nominated(
     batch: list[StoredCandidate], stored: list[tuple[UUID, bytes]], most: int
 ) -> dict[UUID, npt.NDArray[np.float32]]:
     """The `most` nearest memories of each candidate with their vectors, by an exact scan."""
@@ -100,7 +109,7 @@ def _nominated(
     return {stored[place][0]: matrix[place] for place in np.unique(nearest)}
 
 
-def _of(
+def known_vectors(
     known: list[KnownMemory], dense: dict[UUID, npt.NDArray[np.float32]], stored: list[tuple[UUID, bytes]]
 ) -> dict[UUID, npt.NDArray[np.float32]]:
     """The vectors of what is known; also of those that share a text or a key and are not among the nearest."""
@@ -109,7 +118,7 @@ def _of(
     return {memory_id: dense[memory_id] if memory_id in dense else from_half(raw[memory_id]) for memory_id in ids}
 
 
-def _matter(batch: list[StoredCandidate], nearest: dict[UUID, npt.NDArray[np.float32]]) -> Matter:
+def matter_of(batch: list[StoredCandidate], nearest: dict[UUID, npt.NDArray[np.float32]]) -> Matter:
     """What the batch may be about."""
     found = [row.candidate for row in batch]
     keys = {(c.subject, c.attribute) for c in found}
@@ -121,7 +130,7 @@ def _matter(batch: list[StoredCandidate], nearest: dict[UUID, npt.NDArray[np.flo
     )
 
 
-def _embedded(context: ProcessContext, batch: list[StoredCandidate]) -> list[StoredCandidate]:
+def embedded(context: ProcessContext, batch: list[StoredCandidate]) -> list[StoredCandidate]:
     """The batch with vectors of the encoder that is in use; another one may have made those of an old backlog."""
     model = context.encoder.fingerprint
     old = [row for row in batch if row.model != model]

@@ -30,7 +30,7 @@ class SegmentPlan:
 
 
 def segment(events: Sequence[Event], vectors: npt.NDArray[np.float32], policy: Policy) -> list[SegmentPlan]:
-    """Cut `events` (one session, in order of time; `vectors` has their unit rows) by gap, by topic, and by size.
+    """Cut `events` (one session, in order of time; `vectors` has their unit rows) by gap, day, topic, and size.
 
     A new topic begins where a turn's distance to the running mean of its segment exceeds the session's mean distance by
     `drift_sigma` deviations.
@@ -50,6 +50,7 @@ def segment(events: Sequence[Event], vectors: npt.NDArray[np.float32], policy: P
         cut = (
             running is None
             or event.occurred_at - running[-1].occurred_at > gap
+            or (rules.by_day and event.occurred_at.date() != running[-1].occurred_at.date())
             or len(running) >= rules.max_events
             or size + cost > rules.max_tokens
             or (rules.topic_drift and len(running) > 1 and _distance(mean, vectors[place]) > limit)
@@ -61,6 +62,14 @@ def segment(events: Sequence[Event], vectors: npt.NDArray[np.float32], policy: P
         size += cost
         mean += (vectors[place] - mean) / len(running)
     return [_plan(part) for part in segments]
+
+
+def episode(
+    statements: Sequence[str], vectors: Sequence[npt.NDArray[np.float32]], middle: npt.NDArray[np.float32], lines: int
+) -> str:
+    """What a segment was about: its `lines` statements that are nearest to the middle of its turns, in their order."""
+    distances = [(round(_distance(middle, vector), 4), place) for place, vector in enumerate(vectors)]
+    return " ".join(statements[place] for place in sorted(place for _, place in sorted(distances)[:lines]))
 
 
 def _drifts(events: Sequence[Event], vectors: npt.NDArray[np.float32], gap: timedelta) -> npt.NDArray[np.float64]:

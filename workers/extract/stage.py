@@ -28,24 +28,30 @@ from app.storage.event_stages import Extracted
 from app.storage.segments import Segment
 from app.storage.vectors import StoredVector
 from workers.extract import model_run
+from workers.extract.buffer import Ready, ready
+from workers.extract.gate import has_news, unread
 from workers.extract.local import EXTRACTOR, extract
 from workers.extract.model import extractor_name
 from workers.extract.model_run import ModelReader
-from workers.extract.segmenter import SegmentPlan, segment
+from workers.extract.segmenter import SegmentPlan, episode, segment
 from workers.extract.window import Neighbours, window_vectors
 
 RUN_LIMIT = 256  # events of one run: about one second of encoding
 ENCODE_BATCH = 64  # texts between two looks at the lease
-CONTEXT_TURNS = 6  # earlier turns that tell who is meant
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a run has in hand: new turns in order, earlier ones, and everything needed for windows."""
+    """What a run has in hand: new turns in order, earlier ones, and everything needed for windows.
+
+    `more` turns are unread, to be looked at in `rest_in` seconds.
+    """
 
     new: list[Event]
     more: bool
+    rest_in: float
     context: list[Event]
+    context_dense: npt.NDArray[np.float32]  # of earlier turns that have a vector, where the gate asks for news
     neighbours: Neighbours
     known: dict[UUID, Event]  # new turns, their neighbours and the neighbours of those
     touched: list[UUID]  # older turns whose window changes
@@ -64,9 +70,11 @@ class Finding:
 
 def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
     """Extract the unread turns of the item's session."""
-    reading = _read(context, item)
+    waiting, reading = _read(context, item)
     if reading is None:
         with context.db.transaction(item.user) as conn:
+            if waiting is not None:
+                work.enqueue(conn, item.user, WorkKind.EXTRACT, session_id=item.session_id, quiet=waiting)
             work.complete(conn, item)
         return
     dense = _encode(context, [key_text(event) for event in reading.new], lease)
@@ -91,35 +99,47 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
         if found:
             work.enqueue(conn, item.user, WorkKind.CONSOLIDATE)
         if reading.more:
-            work.enqueue(conn, item.user, WorkKind.EXTRACT, session_id=item.session_id)
+            work.enqueue(conn, item.user, WorkKind.EXTRACT, session_id=item.session_id, quiet=reading.rest_in)
         work.complete(conn, item)
         work.enqueue(conn, item.user, WorkKind.INDEX)
     context.hints.send(WorkKind.CONSOLIDATE if found else WorkKind.INDEX)
 
 
-def _read(context: ProcessContext, item: WorkItem) -> Reading | None:
+def _read(context: ProcessContext, item: WorkItem) -> tuple[float | None, Reading | None]:
+    """What is to be read now; or nothing, and in how many seconds to look again at what gathers in the buffer."""
     scope: UserScope = item.user
     limit = RUN_LIMIT if context.llm is None else model_run.RUN_LIMIT
     with context.db.transaction(scope) as conn:
         unread = event_stages.to_extract(conn, scope, item.session_id, limit + 1)
         if not unread:
-            return None
-        new = unread[:limit]
+            return None, None
+        policy = policies.effective(conn, scope)
+        now = ready(unread, policy.extract, context.clock())
+        if now.turns < len(unread) and (len(unread) > limit or work.is_urgent(conn, item)):
+            now = Ready(len(unread))  # a run holds no more, or a client waits
+        if now.turns == 0:
+            return now.rest_in, None
+        new = unread[: min(limit, now.turns)]
         ids = {event.id for event in new}
         around = event_stages.neighbours(conn, scope, list(ids))
         touched = sorted({i for pair in around.values() for i in pair if i is not None} - ids)
         around |= event_stages.neighbours(conn, scope, touched)
         wanted = {i for pair in around.values() for i in pair if i is not None} | set(touched)
         known = events.by_ids(conn, scope, sorted(wanted - ids)) | {event.id: event for event in new}
-        return Reading(
+        before = event_stages.earlier(conn, scope, new[0], policy.extract.context_events)
+        asked = [event.id for event in before] if policy.gate.novelty else []
+        told = vectors.dense_of(conn, scope, context.encoder.fingerprint, asked)
+        return None, Reading(
             new=new,
-            more=len(unread) > limit,
-            context=event_stages.earlier(conn, scope, new[0], CONTEXT_TURNS),
+            more=len(unread) > len(new),
+            rest_in=now.rest_in if len(new) == now.turns else 0.0,
+            context=before,
+            context_dense=np.array(list(told.values()), dtype=np.float32).reshape(-1, context.encoder.dimension),
             neighbours=around,
             known=known,
             touched=touched,
             echoes=served.echoes(conn, scope, new, context.clock()),
-            policy=policies.effective(conn, scope),
+            policy=policy,
         )
 
 
@@ -128,17 +148,21 @@ def _understand(
 ) -> list[Finding]:
     """Cut the turns into segments and read each with the turns before it; embed all statements in one go."""
     read: list[tuple[Segment, list[Candidate], dict[UUID, str]]] = []
-    past = list(reading.context)
+    past, past_dense = list(reading.context), reading.context_dense
     reader = ModelReader(context, context.llm, item.user, lease) if context.llm is not None else None
     place = 0
-    limit = min(CONTEXT_TURNS, reading.policy.extract.context_events)
+    limit = reading.policy.extract.context_events
+    lines = reading.policy.segment.episode_lines
     for plan in segment(reading.new, dense, reading.policy):
         lease.check()
         before = past[len(past) - min(limit, len(past)) :]
         vectors_of = dense[place : place + len(plan.events)]
         place += len(plan.events)
         heard = replace(plan, events=tuple(reading.echoes.get(event.id, event) for event in plan.events))
-        extractor, made, skipped = _read_segment(heard, before, reading.policy, reader, vectors_of)
+        if has_news(heard.events, vectors_of, before, past_dense[-limit:], reading.policy):
+            extractor, made, skipped = _read_segment(heard, before, reading.policy, reader, vectors_of)
+        else:
+            extractor, made, skipped = EXTRACTOR, [], unread(heard.events, reading.policy)
         fruitful = {event_id for candidate in made for event_id in candidate.event_ids}
         skipped |= dict.fromkeys(reading.echoes.keys() - fruitful, "served")
         ids = tuple(event.id for event in plan.events)
@@ -152,22 +176,34 @@ def _understand(
             participants=plan.participants,
             started_at=plan.events[0].occurred_at,
             ended_at=plan.events[-1].occurred_at,
+            model=context.encoder.fingerprint if lines else None,
+            dense=vectors_of.mean(axis=0) if lines else None,
         )
         read.append((row, made, skipped))
         past += plan.events
+        past_dense = np.concatenate([past_dense, vectors_of])
     statements = iter(_encode(context, [candidate.text for _, made, _ in read for candidate in made], lease))
     model = context.encoder.fingerprint
     return [
-        Finding(
+        _finding(
             row,
             [
                 StoredCandidate(context.new_id(), row.id, place, candidate, model, next(statements))
                 for place, candidate in enumerate(made)
             ],
             skipped,
+            lines,
         )
         for row, made, skipped in read
     ]
+
+
+def _finding(row: Segment, found: list[StoredCandidate], skipped: dict[UUID, str], lines: int) -> Finding:
+    """The segment with its episode, where the policy wants one."""
+    if row.dense is not None:
+        summary = episode([c.candidate.text for c in found], [c.dense for c in found], row.dense, lines)
+        row = replace(row, summary=summary)
+    return Finding(row, found, skipped)
 
 
 def _read_segment(

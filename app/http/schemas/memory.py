@@ -101,6 +101,9 @@ class MemoryAnswer(AnswerModel):
     superseded_by: UUID | None
     version: int
     metadata: dict[str, Any]
+    keywords: Annotated[list[str], Field(description="of the statement, where the policy has notes")]
+    tags: Annotated[list[str], Field(description="what it is about, also by the memories that it is linked to")]
+    context: Annotated[str, Field(description="what those memories add, in one line")]
     created_at: Moment
     updated_at: Moment
     sources: list[SourceAnswer]

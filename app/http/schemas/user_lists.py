@@ -19,10 +19,11 @@ class BlockLineAnswer(AnswerModel):
 
 
 class BlockAnswer(AnswerModel):
-    """Text that is always in context: the profile of the user, or the summary of a session."""
+    """The profile of the user, the summary of a session or of the user, or that of a local day."""
 
     kind: BlockKind
     session_id: str | None
+    day: str | None
     text: str
     lines: list[BlockLineAnswer]
     version: int

@@ -1,0 +1,145 @@
+"""The presets of the policy as data: the defaults, and what each preset changes of them. Validated by `policy`.
+
+Each names a research system and sets the strategies that make it what it is (SEEDS.md); nothing asks for a name.
+docs/policy.md explains every line.
+"""
+
+from typing import Any
+
+# SPEC 6 for the pipeline. The recall weights are a hand blend of turns and windows, speaker and date, found with
+# bench/locomo_offline.py; memories and entities are smaller signals.
+BASE: dict[str, Any] = {
+    "segment": {
+        "gap_minutes": 30.0,
+        "by_day": False,
+        "drift_sigma": 1.0,
+        "topic_drift": True,
+        "max_events": 10,
+        "max_tokens": 768,
+        "episode_lines": 0,
+    },
+    "gate": {"enabled": True, "min_words": 2, "max_words": 2_000, "novelty": 0.0},
+    "extract": {
+        "max_length": 240,
+        "max_per_event": 12,
+        "assistant_statements": False,
+        "min_confidence": 0.5,
+        "context_events": 6,
+        "buffer_events": 0,
+        "buffer_tokens": 0,
+        "buffer_seconds": 300.0,
+    },
+    "decide": {
+        "add_only": False,
+        "asleep": False,
+        "sleep_seconds": 300.0,
+        "same_cosine": 0.95,
+        "link_cosine": 0.6,
+        "max_neighbours": 10,
+    },
+    "notes": {"keywords": 0, "evolve": False},
+    "retention": {
+        "enabled": True,
+        "tau_days": {
+            "fact": 30.0,
+            "preference": 0.0,
+            "episode": 7.0,
+            "procedure": 0.0,
+            "foresight": 7.0,
+            "reflection": 30.0,
+            "resource": 30.0,
+            "secret": 0.0,
+        },
+        "use_gain": 1.0,
+    },
+    "scenes": {"enabled": True, "cosine": 0.65, "word_overlap": 0.0, "gap_days": 7.0, "heat": 5.0},
+    "blocks": {
+        "profile_lines": 25,
+        "profile_from": "all",
+        "session_summary": True,
+        "user_summary": False,
+        "daily_lines": 0,
+    },
+    "recall": {
+        "dense": 1.0,
+        "text": 0.5,
+        "window": 0.75,
+        "entity": 0.3,
+        "speaker": 1.25,
+        "time": 2.0,
+        "retention": 0.1,
+        "memory": 0.3,
+        "candidates": 100,
+        "pending_ranked": 1_000,
+        "tail_events": 6,
+        "neighbour_share": 0.3,
+        "memories_first": False,
+        "granularity": 0.0,
+        "type_candidates": 0,
+        "type_share": 1.0,
+        "current_foresight": False,
+    },
+    "secrets": {"vault": False},
+}
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "default": {},
+    # Extract with the last ten messages in view, decide against the ten nearest, derive nothing.
+    "mem0": {
+        "extract": {"context_events": 10},
+        "scenes": {"enabled": False},
+        "blocks": {"profile_lines": 0, "session_summary": False},
+    },
+    # Notes that stay, are linked, and learn from each other.
+    "amem": {
+        "decide": {"add_only": True, "link_cosine": 0.5},
+        "notes": {"keywords": 6, "evolve": True},
+        "scenes": {"enabled": False},
+    },
+    # A whole day read at once, summed up; the portrait is what the days say.
+    "memorybank": {
+        "segment": {
+            "gap_minutes": 1_440.0,
+            "by_day": True,
+            "topic_drift": False,
+            "max_events": 256,
+            "max_tokens": 8_192,
+        },
+        "scenes": {"enabled": False},
+        "blocks": {"profile_from": "days", "session_summary": False, "user_summary": True, "daily_lines": 6},
+    },
+    # A queue of seven turns; scenes by cosine and shared words; only hot ones reach the profile.
+    "memoryos": {
+        "segment": {"max_events": 7, "topic_drift": False},
+        "extract": {"buffer_events": 7},
+        "scenes": {"cosine": 0.6, "word_overlap": 1.0},
+        "blocks": {"profile_from": "hot_scenes", "user_summary": True},
+        "recall": {"tail_events": 7},
+    },
+    # A buffer of 512 tokens before anything is read, and every decision left to the quiet after.
+    "lightmem": {
+        "segment": {"max_tokens": 512, "max_events": 32},
+        "gate": {"min_words": 4},
+        "extract": {"buffer_tokens": 512},
+        "decide": {"asleep": True},
+    },
+    # Windows of twenty turns; one that brings too little is not read.
+    "simplemem": {
+        "segment": {"topic_drift": False, "max_events": 20},
+        "gate": {"min_words": 3, "novelty": 0.35},
+        "extract": {"context_events": 20},
+    },
+    # Cells with their episode, scenes that lift their members, foresight only while it is ahead.
+    "evermemos": {
+        "segment": {"episode_lines": 3},
+        "scenes": {"cosine": 0.7},
+        "recall": {"memory": 0.5, "granularity": 0.3, "current_foresight": True},
+    },
+    # Stores by type: 20 candidates of each, and of 25 items at most 20 of one.
+    "engram": {
+        "scenes": {"enabled": False},
+        "recall": {"memory": 0.6, "memories_first": True, "type_candidates": 20, "type_share": 0.8},
+    },
+    # Turns, segments, scenes and memories asked together, the decisive granularity most.
+    "memgas": {"segment": {"episode_lines": 3}, "scenes": {"cosine": 0.6}, "recall": {"granularity": 1.0}},
+}
