@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.domain.dates import CalendarDate, Precision
-from app.domain.temporal_rules import Meaning, Reading, Tense
+from app.domain.days import Meaning
+from app.domain.temporal_rules import Reading, Tense
 
 
 @dataclass(frozen=True, slots=True)

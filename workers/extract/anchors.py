@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from app.domain.dates import Precision
+from app.domain.days import carried, clamped, count, say_day, weekday_number
 from app.domain.temporal import resolve
-from app.domain.temporal_rules import carried, clamped, count, say_day, weekday_number
 from workers.extract.followups import Said
 
 _DISTANCE = re.compile(

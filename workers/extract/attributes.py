@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from app.domain.days import MONTHS
 from app.domain.memory import MemoryType
 from app.domain.normalise import normal_key
-from app.domain.temporal_rules import MONTHS, Tense
+from app.domain.temporal_rules import Tense
 from workers.extract.lexicon import GENERIC_NOUNS, JOBS, NAME_STOP, NOT_MEASURED, NOT_SWITCHED, PAST, PETS, SINGLE_NOUNS
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.domain.dates import CalendarDate
+from app.domain.days import MONTHS
 from app.domain.memory import MemoryType
 from app.domain.secrets import contains_secret
 from app.domain.temporal import TimeSpan, absolute, resolve, tense_of
-from app.domain.temporal_rules import MONTHS, Tense
+from app.domain.temporal_rules import Tense
 from workers.extract import lexicon as words
 from workers.extract.anchors import anchored
 from workers.extract.attributes import Key, entities_of, key_of, negated, type_of

@@ -2,8 +2,8 @@
 
 import re
 
+from app.domain.days import MONTHS
 from app.domain.normalise import normal_key
-from app.domain.temporal_rules import MONTHS
 from workers.extract.attributes import Key, key_of
 from workers.extract.rewrite import present
 
