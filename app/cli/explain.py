@@ -17,6 +17,7 @@ DONE = {
     "merged": "says the same as a memory, in newer words",
     "superseded": "replaced an older memory, which stays as history",
     "invalidated": "ended a memory, which stays as history",
+    "revived": "brought back a memory: what had ended it was taken back",
     "linked": "was linked",
     "skipped": "changed nothing",
     "open": "is not decided yet",

@@ -48,6 +48,8 @@ class Neighbour:
     session_id: str | None = None
     valid_from: CalendarDate | None = None
     valid_to: CalendarDate | None = None
+    superseded_by: UUID | None = None  # also of what was invalidated: the memory that says so
+    said_until: CalendarDate | None = None  # what it said itself about its end, before something else ended it
 
     @property
     def closes(self) -> bool:
@@ -74,6 +76,8 @@ class Change:
     - `invalidates`: memories that were corrected, taken back or closed; they stay too, and were believed until now.
     - `inherits`: those of `ends` that say the same in fewer words; their sources become the candidate's too.
     - `live_until` and `superseded_by` on the candidate's own memory: it arrived late and is history from the start.
+    - `revives`: memories that only what is taken back had ended: they are believed again.
+    - `hands_on`: (memory, successor): ended by what is taken back, which something else had ended in turn.
     - `text`: the wording that `strengthens` gets: the one said last of two that say the same.
     - `keeps`: with invalidate, the candidate becomes a memory of its own.
     """
@@ -84,6 +88,8 @@ class Change:
     ends: tuple[UUID, ...] = ()
     inherits: tuple[UUID, ...] = ()
     invalidates: tuple[UUID, ...] = ()
+    revives: tuple[UUID, ...] = ()
+    hands_on: tuple[tuple[UUID, UUID], ...] = ()
     valid_to: CalendarDate | None = None  # of what ends; with `live_until`, of the candidate itself
     live_until: datetime | None = None
     superseded_by: UUID | None = None

@@ -16,6 +16,7 @@ from app.domain.outdating import outdates, side_of_candidate, side_of_memory
 from app.domain.policy import DecidePolicy
 from app.domain.precision import is_vague, refines
 from app.domain.sameness import alike_figures, content, same_meaning
+from app.domain.taking_back import taken_back
 
 HISTORY = frozenset({MemoryStatus.SUPERSEDED, MemoryStatus.INVALIDATED, MemoryStatus.MERGED})
 SAME_WORDS = 0.4  # share of words in common from which a correction is about a statement without the same key (choice)
@@ -26,7 +27,7 @@ def decide(candidate: Candidate, neighbours: Sequence[Neighbour], policy: Decide
     ordered = sorted(neighbours, key=lambda known: str(known.id))
     active = [known for known in ordered if known.status is MemoryStatus.ACTIVE]
     if candidate.retracts:
-        return _taken_back(candidate, active)
+        return taken_back(candidate, ordered)
     named = _named(candidate, active)
     if candidate.ends and (candidate.attribute is not None or named):
         change = ended(candidate, active, named)
@@ -95,16 +96,6 @@ def _replacing(candidate: Candidate, change: Change, named: tuple[UUID, ...]) ->
         return change
     changed = replace(change, ends=(*change.ends, *more), valid_to=since(candidate))
     return replace(changed, decision=Decision.SUPERSEDE, reason="replaces") if change.adds else changed
-
-
-def _taken_back(candidate: Candidate, active: Sequence[Neighbour]) -> Change:
-    """Invalidates the memories that a model named, else what rests on nothing but the events that are taken back."""
-    events, named = frozenset(candidate.retracts), frozenset(candidate.targets)
-    meant = [k for k in active if (k.id in named if named else k.event_ids and k.event_ids <= events)]
-    gone = tuple(known.id for known in meant if not known.frozen)
-    if not gone:
-        return Change(Decision.IGNORE, "nothing_to_take_back")
-    return Change(Decision.INVALIDATE, "taken_back", invalidates=gone)
 
 
 def _corrected(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID, ...]:

@@ -72,6 +72,7 @@ class Decided:
     memory_id: UUID | None
     ended: tuple[UUID, ...] = ()
     invalidated: tuple[UUID, ...] = ()
+    revived: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ EFFECTS = {
     "ignore": Effect.STRENGTHENED,
     "merge": Effect.MERGED,
     "supersede": Effect.SUPERSEDED,
+    "revive": Effect.REVIVED,
     "invalidate": Effect.INVALIDATED,
     "link": Effect.LINKED,
     None: Effect.OPEN,

@@ -38,9 +38,13 @@ def lock_user(conn: Connection, scope: UserScope) -> datetime:
 
 
 NEIGHBOURS = """
+WITH back AS (SELECT s.memory_id FROM memory_sources s WHERE s.event_id = ANY (%(retracted)s)
+    UNION SELECT * FROM unnest(%(named)s::uuid[]))
 SELECT m.id, m.version, m.type, m.text, m.text_hash, m.subject, m.attribute, m.value, m.single_valued, m.negated,
        m.status, m.frozen, m.live_from, m.live_until, m.valid_from, m.valid_to, m.superseded_by, m.confidence,
-       m.stability, m.session_id, greatest(m.occurred_at, said.last_at) AS last_said_at, said.event_ids
+       m.stability, m.session_id, CASE WHEN m.status IN ('superseded', 'invalidated') THEN
+           (SELECT v.valid_to FROM memory_versions v WHERE v.memory_id = m.id AND v.version = 1) ELSE m.valid_to END
+           AS said_until, greatest(m.occurred_at, said.last_at) AS last_said_at, said.event_ids
 FROM memories m
 LEFT JOIN LATERAL (SELECT max(e.occurred_at) AS last_at, array_agg(e.id) AS event_ids
     FROM memory_sources s JOIN events e ON e.id = s.event_id WHERE s.memory_id = m.id) said ON true
@@ -49,23 +53,32 @@ WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND (
      OR (m.attribute IS NOT NULL
          AND (m.subject, m.attribute) IN (SELECT * FROM unnest(%(subjects)s::text[], %(attributes)s::text[])))
      OR m.id IN (SELECT s.memory_id FROM memory_sources s WHERE s.event_id = ANY (%(events)s))))
-    OR (m.status IN ('superseded', 'invalidated', 'merged') AND m.text_hash = ANY (%(hashes)s)))
+    OR (m.status IN ('superseded', 'invalidated', 'merged') AND m.text_hash = ANY (%(hashes)s))
+    OR (m.status = 'superseded' AND m.id IN (SELECT * FROM back))
+    OR (m.status IN ('superseded', 'invalidated') AND m.superseded_by IN (SELECT * FROM back))
+    OR (m.status = 'active' AND m.id IN (SELECT b.superseded_by FROM memories b WHERE b.id IN (SELECT * FROM back))))
 ORDER BY m.id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What a run may be about: text hashes, (subject, attribute) keys, source events, and the nearest by vector."""
+    """What a run may be about: text hashes, (subject, attribute) keys, source events, and the nearest by vector; the
+    events that it takes back, and the memories that a model named as taken back.
+    """
 
     hashes: tuple[bytes, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
     event_ids: tuple[UUID, ...] = ()
     memory_ids: tuple[UUID, ...] = ()
+    retracted: tuple[UUID, ...] = ()
+    named: tuple[UUID, ...] = ()
 
 
 def neighbours(conn: Connection, scope: UserScope, matter: Matter) -> list[KnownMemory]:
-    """The active memories of this matter, and those with one of its texts that are history."""
+    """The active memories of this matter, those with one of its texts that are history, and what was ended by what is
+    taken back.
+    """
     rows = conn.execute(
         NEIGHBOURS,
         {
@@ -76,6 +89,8 @@ def neighbours(conn: Connection, scope: UserScope, matter: Matter) -> list[Known
             "attributes": [attribute for _, attribute in matter.keys],
             "events": list(matter.event_ids),
             "ids": list(matter.memory_ids),
+            "retracted": list(matter.retracted),
+            "named": list(matter.named),
         },
     ).fetchall()
     return [_known(row) for row in rows]
@@ -153,7 +168,7 @@ def _close(conn: Connection, scope: UserScope, decided: Sequence[Decided]) -> No
 
 def _effects(decided: Decided) -> str:
     """What the statement did to other memories, kept beside it for `outcomes`."""
-    found = {"ended": decided.ended, "invalidated": decided.invalidated}
+    found = {"ended": decided.ended, "invalidated": decided.invalidated, "revived": decided.revived}
     return orjson.dumps({name: [str(i) for i in ids] for name, ids in found.items() if ids}).decode()
 
 
@@ -264,6 +279,8 @@ def _known(row: Row) -> KnownMemory:
         session_id=row["session_id"],
         valid_from=CalendarDate.parse(row["valid_from"]) if row["valid_from"] else None,
         valid_to=valid_to,
+        superseded_by=row["superseded_by"],
+        said_until=CalendarDate.parse(row["said_until"]) if row["said_until"] else None,
     )
     return KnownMemory(neighbour, row["confidence"], row["stability"], valid_to, row["superseded_by"])
 

@@ -12,8 +12,8 @@ from app.storage.db import Connection, Row
 class Outcome:
     """One thing that a statement of an event did, to one memory if any; `decision` is None while it is open.
 
-    `add`: it became that memory; `ignore`, `merge`: it strengthened it; `supersede`, `invalidate`: it ended it; `skip`:
-    it did nothing.
+    `add`: it became that memory; `ignore`, `merge`: it strengthened it; `supersede`, `invalidate`: it ended it; `revive`:
+    it brought it back; `skip`: it did nothing.
     """
 
     decision: str | None
@@ -27,7 +27,8 @@ def of_events(conn: Connection, scope: Scope, event_ids: Sequence[UUID]) -> dict
     found: dict[UUID, list[Outcome]] = {event_id: [] for event_id in event_ids}
     rows = conn.execute(
         "SELECT event_ids, decision, memory_id, coalesce(body ->> 'text', '') AS text, reason,"
-        " coalesce(body -> 'ended', '[]') AS ended, coalesce(body -> 'invalidated', '[]') AS invalidated"
+        " coalesce(body -> 'ended', '[]') AS ended, coalesce(body -> 'invalidated', '[]') AS invalidated,"
+        " coalesce(body -> 'revived', '[]') AS revived"
         " FROM candidates WHERE project_id = %s AND event_ids && %s ORDER BY occurred_at, segment_id, ordinal",
         (scope.project_id, list(event_ids)),
     ).fetchall()
@@ -43,6 +44,7 @@ def _outcomes(row: Row) -> Iterator[Outcome]:
     """The memory that the statement became or strengthened, then those that it ended."""
     decision, memory_id = row["decision"], row["memory_id"]
     ended = {UUID(text): "supersede" for text in row["ended"]} | {UUID(t): "invalidate" for t in row["invalidated"]}
+    ended |= {UUID(text): "revive" for text in row["revived"]}
     if decision in {"supersede", "invalidate"}:
         decision = "add"
     if decision == "ignore" and memory_id is None:

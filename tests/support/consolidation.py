@@ -14,7 +14,7 @@ from app.queue import NoHints
 from app.services.collections import LiveCollection
 from app.settings import Settings
 from app.storage import candidates as candidate_store
-from app.storage import event_stages, events, memories, segments, work
+from app.storage import event_stages, events, memories, segments, session_removal, work
 from app.storage.events import EventInsert
 from app.storage.memories import MemoryQuery
 from app.storage.segments import Segment
@@ -56,12 +56,12 @@ def context_over(database) -> ProcessContext:
     )
 
 
-def speak(database, user, texts, *, day=0) -> list[UUID]:
+def speak(database, user, texts, *, day=0, session="s1") -> list[UUID]:
     """Store turns of the user; returns their ids."""
     rows = [
         EventInsert(
             new_id(),
-            NewEvent(user.user_id, "s1", Role.USER, text, START + timedelta(days=day, seconds=i)),
+            NewEvent(user.user_id, session, Role.USER, text, START + timedelta(days=day, seconds=i)),
             uuid4().bytes,
         )
         for i, text in enumerate(texts)
@@ -70,15 +70,19 @@ def speak(database, user, texts, *, day=0) -> list[UUID]:
         return [result.id for result in events.insert_events(conn, user.project, rows)]
 
 
-def propose(database, user, found, *, extractor="test-1") -> None:
-    """Store candidates as the extract stage does, and note the work."""
+def propose(database, user, found, *, extractor="test-1", session="s1") -> None:
+    """Store candidates as the extract stage does, and note the work; nothing of a session that was erased meanwhile,
+    which in the stage is the fence of its work.
+    """
     event_ids = list(dict.fromkeys(event for c in found for event in c.event_ids))
     at = min(c.occurred_at for c in found)
     with database.transaction(user) as conn:
-        segment = Segment(new_id(), "s1", tuple(event_ids), extractor, "t", (), (), at, at)
+        if not session_removal.lock(conn, user, session):
+            return
+        segment = Segment(new_id(), session, tuple(event_ids), extractor, "t", (), (), at, at)
         segment_id = segments.insert(conn, user, segment)
         rows = [replace(stored(c, i), id=new_id(), segment_id=segment_id) for i, c in enumerate(found)]
-        candidate_store.insert(conn, user, "s1", rows)
+        candidate_store.insert(conn, user, session, rows)
         event_stages.mark_extracted(
             conn,
             user,

@@ -70,7 +70,13 @@ class _Run:
             memory_id = self._add(item, change, near)
         self._finish(change, candidate, memory_id)
         return Decided(
-            item.id, change.decision.value, change.reason, memory_id, ended=change.ends, invalidated=change.invalidates
+            item.id,
+            change.decision.value,
+            change.reason,
+            memory_id,
+            ended=change.ends,
+            invalidated=change.invalidates,
+            revived=change.revives,
         )
 
     def history(self, item: StoredCandidate, taken_back_at: datetime) -> Decided:
@@ -118,6 +124,10 @@ class _Run:
             # What was wrong never was so: only a state that is over gets the day of its end.
             end = change.valid_to if change.reason == "ended" else None
             self.overlay.end(memory_id, MemoryStatus.INVALIDATED, candidate, by, end, change.reason)
+        for memory_id in change.revives:
+            self.overlay.revive(memory_id, change.reason)
+        for memory_id, successor in change.hands_on:
+            self.overlay.hand_on(memory_id, successor, change.reason)
         if change.inherits and by is not None:
             self.overlay.inherit(by, change.inherits)
 

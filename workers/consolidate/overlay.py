@@ -20,7 +20,13 @@ Vector = npt.NDArray[np.float32]
 
 STRENGTHEN_STABILITY = 1.0  # what one more saying adds to S in R = exp(-dt / (tau * S))
 STRENGTHEN_CONFIDENCE = 0.2  # share of the remaining doubt that it removes
-RANK = {"strengthen": 0, "merge": 1, "supersede": 2, "invalidate": 3}  # the change that a version is named after
+RANK = {
+    "strengthen": 0,
+    "merge": 1,
+    "revive": 2,
+    "supersede": 2,
+    "invalidate": 3,
+}  # the change that a version is named after
 
 
 class Overlay:
@@ -50,12 +56,20 @@ class Overlay:
             ids |= self._by_key.get((candidate.subject, candidate.attribute), set())
         for event_id in (*candidate.retracts, *candidate.corrects):
             ids |= self._by_event.get(event_id, set())
+        if candidate.retracts:
+            ids |= self._ended_by(ids | set(candidate.targets))
         ids |= self.known.keys() & set(candidate.targets)
         cosines = self._nearest(dense, most)
         return [
             replace(self.known[memory_id].neighbour, cosine=cosines.get(memory_id))
             for memory_id in sorted(ids | cosines.keys(), key=str)
         ]
+
+    def _ended_by(self, ids: set[UUID]) -> set[UUID]:
+        """What these memories have ended, and what has ended them in turn."""
+        ended = {i for i, memory in self.known.items() if memory.neighbour.superseded_by in ids}
+        later = {memory.neighbour.superseded_by for i, memory in self.known.items() if i in ids}
+        return ended | {i for i in later if i is not None and i in self.known}
 
     def add(self, memory: NewMemory) -> None:
         """A memory that this run makes."""
@@ -78,6 +92,8 @@ class Overlay:
             last_said_at=candidate.occurred_at,
             event_ids=frozenset(candidate.event_ids),
             session_id=candidate.session_id,
+            superseded_by=memory.superseded_by,
+            said_until=candidate.valid_to,
         )
         self.new[memory.id] = memory
         self.known[memory.id] = KnownMemory(neighbour, candidate.confidence, 1.0, memory.valid_to, memory.superseded_by)
@@ -98,11 +114,25 @@ class Overlay:
         until = max(candidate.occurred_at, known.neighbour.live_from)
         if known.neighbour.live_until is not None:
             until = min(until, known.neighbour.live_until)
-        neighbour = replace(known.neighbour, status=status, live_until=until)
+        neighbour = replace(known.neighbour, status=status, live_until=until, superseded_by=by)
         self.known[memory_id] = replace(
             known, neighbour=neighbour, superseded_by=by, valid_to=known.valid_to or valid_to
         )
         self._note(memory_id, "supersede" if status is MemoryStatus.SUPERSEDED else "invalidate", reason)
+
+    def revive(self, memory_id: UUID, reason: str) -> None:
+        """The memory is believed again: what had ended it is taken back."""
+        known = self.known[memory_id]
+        neighbour = replace(known.neighbour, status=MemoryStatus.ACTIVE, live_until=None, superseded_by=None)
+        self.known[memory_id] = replace(known, neighbour=neighbour, superseded_by=None, valid_to=neighbour.said_until)
+        self._note(memory_id, "revive", reason)
+
+    def hand_on(self, memory_id: UUID, successor: UUID, reason: str) -> None:
+        """The memory is ended by another one than it was."""
+        known = self.known[memory_id]
+        neighbour = replace(known.neighbour, superseded_by=successor)
+        self.known[memory_id] = replace(known, neighbour=neighbour, superseded_by=successor)
+        self._note(memory_id, "supersede", reason)
 
     def strengthen(self, memory_id: UUID, candidate: Candidate) -> bool:
         """One more event says it; False when its sources were known already."""

@@ -127,6 +127,8 @@ def matter_of(batch: list[StoredCandidate], nearest: dict[UUID, npt.NDArray[np.f
         keys=tuple(sorted((subject, attribute) for subject, attribute in keys if subject and attribute)),
         event_ids=tuple(sorted({e for c in found for e in (*c.retracts, *c.corrects)}, key=str)),
         memory_ids=tuple(sorted(nearest.keys() | {t for c in found for t in c.targets}, key=str)),
+        retracted=tuple(sorted({e for c in found for e in c.retracts}, key=str)),
+        named=tuple(sorted({t for c in found if c.retracts for t in c.targets}, key=str)),
     )
 
 

@@ -68,6 +68,7 @@ class Effect(StrEnum):
     MERGED = "merged"
     SUPERSEDED = "superseded"
     INVALIDATED = "invalidated"
+    REVIVED = "revived"
     LINKED = "linked"
     SKIPPED = "skipped"
     OPEN = "open"
