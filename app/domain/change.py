@@ -91,6 +91,7 @@ class Change:
     revives: tuple[UUID, ...] = ()
     hands_on: tuple[tuple[UUID, UUID], ...] = ()
     valid_to: CalendarDate | None = None  # of what ends; with `live_until`, of the candidate itself
+    ends_from: CalendarDate | None = None  # of what ends, where `valid_to` is the candidate's own
     live_until: datetime | None = None
     superseded_by: UUID | None = None
     text: str | None = None

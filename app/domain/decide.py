@@ -164,8 +164,47 @@ def _of_matter(
     over = [known for known in active if closes(known, candidate)]
     if over:
         return _late(candidate, min(over, key=lambda k: (k.last_said_at, str(k.id))))
+    between = [] if policy.add_only else _held_since(candidate, neighbours)
+    if between:
+        return _outrun(candidate, between, _before(candidate, rivals))
     change = _against(candidate, rivals, policy) if rivals else Change(Decision.ADD, "new")
     return change if change.decision is not Decision.ADD else _nearest(candidate, active, policy) or change
+
+
+def _held_since(candidate: Candidate, neighbours: Sequence[Neighbour]) -> list[Neighbour]:
+    """Other values of a single-valued attribute that were said later and are history by now: they ended this one too."""
+    return [
+        known
+        for known in neighbours
+        if known.status is MemoryStatus.SUPERSEDED
+        and known.single_valued
+        and candidate.single_valued
+        and _same_matter(candidate, known)
+        and (known.value, known.negated) != (candidate.value, candidate.negated)
+        and known.last_said_at > candidate.occurred_at
+        and not is_vague(known.attribute, known.value, known.text)
+    ]
+
+
+def _before(candidate: Candidate, rivals: Sequence[Neighbour]) -> tuple[UUID, ...]:
+    """What was said of the matter before the candidate, with another value: that it ends, even when it is late."""
+    vague = is_vague(candidate.attribute, candidate.value, candidate.text)
+    return tuple(
+        known.id
+        for known in rivals
+        if known.last_said_at <= candidate.occurred_at
+        and (known.value, known.negated) != (candidate.value, candidate.negated)
+        and not known.frozen
+        and candidate.single_valued
+        and not (vague and not is_vague(known.attribute, known.value, known.text))
+        and not refines(known.value, candidate.value, candidate.text)
+    )
+
+
+def _outrun(candidate: Candidate, later: Sequence[Neighbour], ends: tuple[UUID, ...]) -> Change:
+    """History from the start: the first of what was said later replaced it, and it replaced what was said before."""
+    change = _late(candidate, min(later, key=lambda k: (k.last_said_at, str(k.id))))
+    return replace(change, ends=ends, ends_from=since(candidate)) if ends else change
 
 
 def _same_matter(candidate: Candidate, known: Neighbour) -> bool:
@@ -233,7 +272,7 @@ def _instead(candidate: Candidate, others: Sequence[Neighbour], narrower: tuple[
         and (vague or not is_vague(known.attribute, known.value, known.text))
     ]
     if later:
-        return _late(candidate, min(later, key=lambda k: (k.last_said_at, str(k.id))))
+        return _outrun(candidate, later, _before(candidate, rest))
     earlier = [known for known in rest if known.last_said_at <= candidate.occurred_at]
     if vague:
         precise = [known for known in earlier if not is_vague(known.attribute, known.value, known.text)]

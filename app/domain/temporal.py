@@ -98,6 +98,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("last_night", r"last\s+night"),
         ("today", r"(?:earlier\s+)?(?:today|this\s+(?P<part>morning|afternoon|evening))"),
         ("weekday", rf"{_WHICH}\s+{_WEEKDAY}{_PART}"),
+        ("after_next", r"(?:the\s+)?(?P<unit>weekend|week|month|year)\s+after\s+next"),
         ("weekend", rf"{_THE}{_WHICH}\s+weekend"),
         ("season", rf"{_WHICH}\s+{_SEASON}"),
         ("season_year", rf"{_THE}{_SEASON}\s+(?:of\s+)?{_YEAR}"),

@@ -193,6 +193,17 @@ class Reading:
         return self._shift(self.today, m["unit"], count(m["count"]))
 
     # Longer stretches ------------------------------------------------------------------------------------------------
+    def _after_next(self, m: re.Match[str]) -> Meaning:
+        """`the weekend after next`: one later than the next."""
+        unit = m["unit"].lower()
+        if unit == "month":
+            return a_month(*carried(self.today.year, self.today.month + 2))
+        if unit == "year":
+            return a_year(self.today.year + 2)
+        first = self.today + timedelta(days=(12 if unit == "weekend" else 14) - self.today.weekday())
+        last = first + timedelta(days=1 if unit == "weekend" else 6)
+        return Meaning(first, last, Precision.DAY, f"the {unit} of {say_day(first)}")
+
     def _weekend(self, m: re.Match[str]) -> Meaning:
         saturday = self.today + timedelta(days=5 - self.today.weekday())
         which = m["which"].lower()

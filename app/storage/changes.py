@@ -54,6 +54,8 @@ WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND (
          AND (m.subject, m.attribute) IN (SELECT * FROM unnest(%(subjects)s::text[], %(attributes)s::text[])))
      OR m.id IN (SELECT s.memory_id FROM memory_sources s WHERE s.event_id = ANY (%(events)s))))
     OR (m.status IN ('superseded', 'invalidated', 'merged') AND m.text_hash = ANY (%(hashes)s))
+    OR (m.status = 'superseded' AND m.single_valued AND m.attribute IS NOT NULL
+        AND (m.subject, m.attribute) IN (SELECT * FROM unnest(%(subjects)s::text[], %(attributes)s::text[])))
     OR (m.status = 'superseded' AND m.id IN (SELECT * FROM back))
     OR (m.status IN ('superseded', 'invalidated') AND m.superseded_by IN (SELECT * FROM back))
     OR (m.status = 'active' AND m.id IN (SELECT b.superseded_by FROM memories b WHERE b.id IN (SELECT * FROM back))))
@@ -76,8 +78,8 @@ class Matter:
 
 
 def neighbours(conn: Connection, scope: UserScope, matter: Matter) -> list[KnownMemory]:
-    """The active memories of this matter, those with one of its texts that are history, and what was ended by what is
-    taken back.
+    """The active memories of this matter, those with one of its texts or single-valued keys that are history, and what
+    was ended by what is taken back.
     """
     rows = conn.execute(
         NEIGHBOURS,

@@ -12,8 +12,8 @@ from app.storage.db import Connection, Row
 class Outcome:
     """One thing that a statement of an event did, to one memory if any; `decision` is None while it is open.
 
-    `add`: it became that memory; `ignore`, `merge`: it strengthened it; `supersede`, `invalidate`: it ended it; `revive`:
-    it brought it back; `skip`: it did nothing.
+    `add`: it became that memory; `ignore`, `merge`: it strengthened it; `supersede`, `invalidate`: it ended it;
+    `revive`: it brought it back; `skip`: it did nothing.
     """
 
     decision: str | None

@@ -126,7 +126,7 @@ def test_any_order_and_twice_ends_in_the_same_memories(context, database, projec
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@settings(max_examples=800, deadline=None, suppress_health_check=SLOW, phases=[Phase.generate, Phase.shrink])
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW, phases=[Phase.generate, Phase.shrink])
 @given(deliveries)
 def test_any_order_in_many_stories(context, database, project, heard):
     check(context, database, project, heard)

@@ -119,7 +119,8 @@ class _Run:
 
     def _finish(self, change: Change, candidate: Candidate, by: UUID | None) -> None:
         for memory_id in change.ends:
-            self.overlay.end(memory_id, MemoryStatus.SUPERSEDED, candidate, by, change.valid_to, change.reason)
+            until = change.ends_from or change.valid_to
+            self.overlay.end(memory_id, MemoryStatus.SUPERSEDED, candidate, by, until, change.reason)
         for memory_id in change.invalidates:
             # What was wrong never was so: only a state that is over gets the day of its end.
             end = change.valid_to if change.reason == "ended" else None
