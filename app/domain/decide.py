@@ -15,7 +15,7 @@ from app.domain.normalise import text_hash
 from app.domain.outdating import outdates, side_of_candidate, side_of_memory
 from app.domain.policy import DecidePolicy
 from app.domain.precision import is_vague, refines
-from app.domain.sameness import alike_figures, content, same_meaning
+from app.domain.sameness import alike_figures, content, may_concern, same_meaning
 from app.domain.taking_back import taken_back
 
 HISTORY = frozenset({MemoryStatus.SUPERSEDED, MemoryStatus.INVALIDATED, MemoryStatus.MERGED})
@@ -71,7 +71,7 @@ def _named(candidate: Candidate, active: Sequence[Neighbour]) -> tuple[UUID, ...
         and not known.frozen
         and not vague
         and known.last_said_at <= candidate.occurred_at
-        and (known.subject is None or candidate.subject is None or known.subject == candidate.subject)
+        and may_concern(candidate.subject, candidate.text, known.subject, known.text)
         and known.text_hash != text_hash(candidate.text)
     )
 
@@ -172,7 +172,7 @@ def _of_matter(
 
 
 def _held_since(candidate: Candidate, neighbours: Sequence[Neighbour]) -> list[Neighbour]:
-    """Other values of a single-valued attribute that were said later and are history by now: they ended this one too."""
+    """Other values of a single-valued attribute that were said later and are history by now: they ended this one."""
     return [
         known
         for known in neighbours

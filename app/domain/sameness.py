@@ -66,6 +66,22 @@ def same_meaning(one: str, other: str) -> bool:
     return _stems(words) == _stems(others)
 
 
+def may_concern(subject: str | None, text: str, other_subject: str | None, other_text: str) -> bool:
+    """Whether a statement about `subject` may change one about `other_subject`: the same person, or one of the two
+    names the other ("Noor and Alfie broke up" is about both). What somebody else does never touches what is the user's.
+    """
+    if subject is None or other_subject is None or subject == other_subject:
+        return True
+    name, other_name = subject.split()[-1], other_subject.split()[-1]
+    if name == other_name:
+        return True
+    return _says(other_name, other_subject, text) or _says(name, subject, other_text)
+
+
+def _says(name: str, subject: str, text: str) -> bool:
+    return subject != "user" and name in normalise(text).split()
+
+
 def alike_figures(one: str, other: str) -> bool:
     """Whether both hold a figure and the two may be readings of one thing: 4,200 and 4,500, not 4,200 and 64."""
     mine, theirs = _figures(one), _figures(other)

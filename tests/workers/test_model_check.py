@@ -142,6 +142,26 @@ def test_a_replaced_memory_lends_its_key():
     assert not made.correction
 
 
+def test_what_was_replaced_already_lends_no_key():
+    old = shown("The user's phone is a Nokia.", attribute="phone", value="nokia", single_valued=True)
+    new = shown(
+        "The user's phone is a Pixel.", at=AT.replace(day=2), attribute="phone", value="pixel", single_valued=True
+    )
+    kept = statement("The user keeps the Nokia.", [1], attribute="old_phone", relation="replaces", memories=[1])
+    made = read(kept | {"value": "nokia"}, turn("I keep the Nokia in a drawer."), memories=[old, new])
+    assert (made.attribute, made.targets) == ("old_phone", (old.id,))
+
+
+def test_what_two_did_changes_what_is_known_of_either():
+    old = shown(
+        "The user's sister Noor dates Alfie.", subject="user sister noor", attribute="relationship", value="alfie"
+    )
+    parted = statement("Alfie and Noor broke up.", [1], subject="user mate alfie", relation="ends", memories=[1])
+    made = read(parted, turn("Alfie and Noor broke up."), memories=[old])
+    assert made.ends
+    assert made.targets == (old.id,)
+
+
 @pytest.mark.parametrize("relation", ["replaces", "corrects", "ends", "retracts", "same_as"])
 def test_ids_that_were_not_shown_are_dropped(relation):
     made = read(

@@ -241,3 +241,24 @@ def test_the_assistants_words_are_nobodys_facts(asking):
         pipeline.run()
         assert len(script.requests) == 1
     assert len(pipeline.rows("SELECT 1 FROM memory_sources")) == 1
+
+
+def test_what_was_replaced_in_a_run_is_not_shown_again(asking):
+    def answer(turns, memories):
+        [new] = [t for t in turns if t["new"]][-1:]
+        old = [m["id"] for m in memories if "Ghent" in m["text"]]
+        text = new["text"].replace("I live", "The user lives").replace("I play", "The user plays")
+        home = {"attribute": "home", "value": text.split()[-1].strip("."), "single_valued": True}
+        key = home if "lives" in text else {}
+        return [statement(text, [new["turn"]], relation="replaces" if old else "new", memories=old, **key)]
+
+    with scripted_llm("good", answer=answer) as script:
+        pipeline = asking(script, timeout=5.0)
+        pipeline.say("I live in Ghent.")
+        pipeline.run()
+        pipeline.say("I live in Porto.", session="s2", at=START + timedelta(days=1))
+        pipeline.say("I play chess.", session="s2", at=START + timedelta(days=2))
+        pipeline.run()
+        shown = [[m["text"] for m in shown_in(body)[1]] for body in script.requests]
+    assert shown == [[], ["The user lives in Ghent."], ["The user lives in Porto."]]
+    assert texts(pipeline) == ["The user lives in Porto.", "The user plays chess."]

@@ -24,7 +24,7 @@ from workers.extract.sentences import Clause, clauses
 from workers.extract.statements import Statement, state
 from workers.extract.subjects import Scene
 
-EXTRACTOR = "local-2"  # name and version; a new version reads segments again
+EXTRACTOR = "local-3"  # name and version; a new version reads segments again
 ASKED_THING = re.compile(
     r"\b(?:what|which) (?:[a-z]+ of )?(?P<thing>[a-z]+) (?:do|is|have|are) (?:you|yours?|it)\b", re.IGNORECASE
 )

@@ -14,6 +14,7 @@ from app.domain.lexical import tokens
 from app.domain.memory import Candidate, MemoryType
 from app.domain.normalise import normalise
 from app.domain.policy import ExtractPolicy
+from app.domain.sameness import may_concern
 from app.domain.secrets import MASK, contains_secret
 from app.domain.temporal import absolute, resolve
 from workers.extract.attributes import entities_of, negated
@@ -170,7 +171,7 @@ def _related(candidate: Candidate, raw: Mapping[str, Any], reading: Reading) -> 
     first = next((known for known in targets if known.attribute is not None), targets[0])
     if relation == "same_as":
         return _repeats(candidate, first)
-    if first.attribute is not None:
+    if first.attribute is not None and not _is_past(first, targets, reading):
         candidate = replace(
             candidate,
             subject=first.subject,
@@ -180,6 +181,16 @@ def _related(candidate: Candidate, raw: Mapping[str, Any], reading: Reading) -> 
         )
     earlier = [known for known in targets if known.said_at <= candidate.occurred_at]
     return _changes(candidate, relation, first, earlier) if earlier else candidate
+
+
+def _is_past(known: Shown, targets: Sequence[Shown], reading: Reading) -> bool:
+    """Whether something later is shown of its matter, which is not meant: "keeps the old phone" leaves the new one."""
+    return known.single_valued and any(
+        (other.subject, other.attribute) == (known.subject, known.attribute)
+        and other not in targets
+        and other.said_at > known.said_at
+        for other in reading.shown.values()
+    )
 
 
 def _repeats(candidate: Candidate, known: Shown) -> Candidate:
@@ -214,8 +225,7 @@ def _changes(candidate: Candidate, relation: str, first: Shown, targets: Sequenc
 
 def _may_touch(candidate: Candidate, known: Shown) -> bool:
     """A statement about one person never touches what is known of another, unless it names it ("Rex died")."""
-    own, theirs = candidate.subject, known.subject
-    if own is None or theirs is None or own == theirs or own.split()[-1] == theirs.split()[-1]:
+    if may_concern(candidate.subject, candidate.text, known.subject, known.text):
         return True
     return bool(known.value) and set((known.value or "").split()) <= set(normalise(candidate.text).split())
 

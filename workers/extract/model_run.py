@@ -6,6 +6,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,7 @@ class ModelReader:
     _until: float = 0.0
     _known: list[tuple[Shown, npt.NDArray[np.float32]]] | None = None
     _made: list[Shown] = field(default_factory=list)
+    _gone: set[UUID] = field(default_factory=set)  # what a statement of this run has replaced or ended
 
     def __post_init__(self) -> None:
         self._until = time.monotonic() + RUN_SECONDS
@@ -62,6 +64,7 @@ class ModelReader:
             return None
         for reason in found.rejected:
             self.context.metrics.llm_rejected.labels(reason).inc()
+        self._gone.update(target for candidate in found.candidates for target in candidate.targets)
         self._made += [_shown(candidate) for candidate in found.candidates if not candidate.retracts]
         return found
 
@@ -76,7 +79,7 @@ class ModelReader:
         if self._known is None:
             self._known = self._load()
         made = self._made[-_OF_THIS_RUN:]
-        near = self._known
+        near = [(shown, vector) for shown, vector in self._known if shown.id not in self._gone]
         if len(near) + len(made) > _SHOWN:
             dense = np.stack([vector for _, vector in near])
             scores = (dense @ vectors.T).max(axis=1)
