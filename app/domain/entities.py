@@ -1,16 +1,18 @@
 """Whom and what a statement names, and which names mean the same. Pure; used when memories are written.
 
 Names join only by rules that are safe: the same normalised name, a title more or less, a first name and the full name
-of a person when nobody else has that first name. "My sister Anna" and "my colleague Anna" stay two people, and a bare
-"Anna" beside both is neither.
+of a person when nobody else has that first name, and another spelling that is spoken of alike. "My sister Anna" and "my
+colleague Anna" stay two people, and a bare "Anna" beside both is neither.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from app.domain.normalise import normalise
+from app.domain.spelling import same_spelling
 
 THING = "thing"  # nothing is known of what it is
 PERSON = "person"  # a title says so
@@ -74,18 +76,40 @@ def names_in(text: str, names: Sequence[str]) -> list[Naming]:
     return found
 
 
-def resolve(namings: Sequence[Naming], known: Sequence[Entity], new_id: Callable[[], UUID]) -> Resolved:
-    """Find the entity of each naming among those known and those that the earlier namings made."""
+# (place of the naming, entity, places of the namings that have joined it): whether both are spoken of alike.
+Alike = Callable[[int, Entity, Sequence[int]], bool]
+
+
+def never(_place: int, _entity: Entity, _joined: Sequence[int]) -> bool:
+    """No other spelling joins."""
+    return False
+
+
+def resolve(
+    namings: Sequence[Naming], known: Sequence[Entity], new_id: Callable[[], UUID], alike: Alike = never
+) -> Resolved:
+    """Find the entity of each naming among those known and those that the earlier namings made. `alike` says whether
+    an entity that is spelt a little differently is spoken of as the naming is; it is asked only about such.
+    """
+    joined: dict[UUID, list[int]] = {}
     pool = {entity.id: entity for entity in known}
     changed: dict[UUID, None] = {}
     ids = []
-    for naming in namings:
-        entity = _find(naming, list(pool.values())) or Entity(new_id(), naming.name, naming.normalised, naming.kind)
+    for place, naming in enumerate(namings):
+        entity = _find(naming, list(pool.values()))
+        if entity is None:
+            entity = _by_spelling(naming, pool.values(), partial(_heard_alike, alike, place, joined))
+        entity = entity or Entity(new_id(), naming.name, naming.normalised, naming.kind)
+        joined.setdefault(entity.id, []).append(place)
         if pool.get(entity.id) != entity:
             pool[entity.id] = entity
             changed[entity.id] = None
         ids.append(entity.id)
     return Resolved(tuple(ids), tuple(pool[entity_id] for entity_id in changed))
+
+
+def _heard_alike(alike: Alike, place: int, joined: Mapping[UUID, Sequence[int]], entity: Entity) -> bool:
+    return alike(place, entity, joined.get(entity.id, ()))
 
 
 def _relation(text: str, name: str) -> str | None:
@@ -120,6 +144,23 @@ def _find(naming: Naming, pool: Sequence[Entity]) -> Entity | None:
     if len(plain) == 1 and not told:
         return replace(plain[0], kind=naming.kind)
     return _by_part(naming, [entity for entity in pool if entity.kind == naming.kind])
+
+
+def _by_spelling(naming: Naming, pool: Iterable[Entity], alike: Callable[[Entity], bool]) -> Entity | None:
+    """The only entity that is called so but for its spelling, with this one as an alias. What is known to be another
+    relation is another, and so is what is not spoken of alike.
+    """
+    vague = {THING, PERSON}
+    near = [
+        entity
+        for entity in pool
+        if (entity.kind == naming.kind or entity.kind in vague or naming.kind in vague)
+        and any(same_spelling(naming.normalised, name) for name in (entity.normalised, *entity.aliases))
+    ]
+    if len(near) != 1 or near[0].is_called(naming.normalised) or not alike(near[0]):
+        return None
+    kind = naming.kind if near[0].kind in vague and naming.kind not in vague else near[0].kind
+    return replace(near[0], kind=kind, aliases=near[0].aliases | {naming.normalised})
 
 
 def _titled(entity: Entity, naming: Naming) -> Entity:

@@ -3,11 +3,18 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+import numpy as np
+import numpy.typing as npt
+
 from app.domain.entities import Entity, Naming, names_in, resolve
 from app.domain.memory_writes import NewMemory
 from app.domain.normalise import normalise
 from app.domain.scope import UserScope
 from app.storage.db import Connection
+from app.storage.vectors import from_half
+
+ALIKE = 0.3  # cosine from which two spellings are spoken of as one ("Kathrine moved", "Katherine's new flat"; choice)
+MOST_KNOWN = 1_000  # entities that a run looks at
 
 INSERT = """
 INSERT INTO entities (id, project_id, user_id, name, normalised, kind, aliases)
@@ -27,12 +34,20 @@ FROM unnest(%(memories)s::uuid[], %(entities)s::uuid[]) AS x (memory_id, entity_
 
 def join(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
     """Join the memories with the entities that they name, making those that are new. Under the user's lock."""
-    namings = [(m.id, naming) for m in new for naming in names_in(m.candidate.text, m.candidate.entities)]
+    namings = [(m, naming) for m in new for naming in names_in(m.candidate.text, m.candidate.entities)]
     if not namings:
         return
     whose = {"project": scope.project_id, "user": scope.user_id}
     known = _known(conn, scope, [naming for _, naming in namings])
-    outcome = resolve([naming for _, naming in namings], known, uuid4)
+
+    def alike(place: int, entity: Entity, joined: Sequence[int]) -> bool:
+        memory, _ = namings[place]
+        if any(entity.is_called(naming.normalised) for other, naming in namings if other is memory):
+            return False  # one statement names both
+        spoken = [namings[at][0].dense for at in joined] + _spoken(conn, scope, entity.id, memory.model)
+        return bool(spoken) and float(np.mean(spoken, axis=0) @ memory.dense) >= ALIKE
+
+    outcome = resolve([naming for _, naming in namings], known, uuid4, alike)
     with conn.cursor() as cursor:
         stored = {entity.id for entity in known}
         for statement, rows in (
@@ -53,20 +68,29 @@ def join(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None:
                     for entity in rows
                 ],
             )
-    conn.execute(
-        JOIN, whose | {"memories": [memory_id for memory_id, _ in namings], "entities": list(outcome.entity_ids)}
-    )
+    conn.execute(JOIN, whose | {"memories": [memory.id for memory, _ in namings], "entities": list(outcome.entity_ids)})
 
 
 def _known(conn: Connection, scope: UserScope, namings: Sequence[Naming]) -> list[Entity]:
-    """The entities that one of these names may mean: those that share their first or last word."""
+    """The entities that one of these names may mean: those that share their first or last word, or the first letter."""
     words = sorted({word for naming in namings for word in naming.words})
     rows = conn.execute(
         "SELECT id, name, normalised, kind, aliases FROM entities WHERE project_id = %s AND user_id = %s"
-        " AND string_to_array(normalised, ' ') && %s ORDER BY created_at, id",
-        (scope.project_id, scope.user_id, words),
+        " AND (string_to_array(normalised, ' ') && %s OR left(normalised, 1) = ANY (%s)) ORDER BY created_at, id"
+        f" LIMIT {MOST_KNOWN}",
+        (scope.project_id, scope.user_id, words, sorted({naming.normalised[0] for naming in namings})),
     ).fetchall()
     return [Entity(UUID(str(r["id"])), r["name"], r["normalised"], r["kind"], frozenset(r["aliases"])) for r in rows]
+
+
+def _spoken(conn: Connection, scope: UserScope, entity_id: UUID, model: str) -> list[npt.NDArray[np.float32]]:
+    """The vectors of memories that name an entity."""
+    rows = conn.execute(
+        "SELECT v.dense FROM memory_entities me JOIN vectors v ON v.target_id = me.memory_id AND v.model = %s"
+        " WHERE me.entity_id = %s AND me.project_id = %s AND me.user_id = %s ORDER BY me.memory_id DESC LIMIT 20",
+        (model, entity_id, scope.project_id, scope.user_id),
+    ).fetchall()
+    return [from_half(row["dense"]) for row in rows]
 
 
 def forget(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> None:

@@ -214,3 +214,21 @@ def consolidate_all(context, project) -> None:
     for item in items:
         if item.project_id == project.project_id:
             run(context, item)
+
+
+def test_another_spelling_becomes_an_alias(context, database, user):
+    first, second = speak(database, user, ["Kathrine moved", "Katherine's flat"])
+    propose(database, user, [said("The user's friend Kathrine moved to Oslo.", event=first, entities=("Kathrine",))])
+    consolidate(context, user)
+    propose(
+        database,
+        user,
+        [said("Katherine has a flat in Oslo.", 1, event=second, entities=("Katherine",))],
+        extractor="test-2",
+    )
+    consolidate(context, user)
+    with database.transaction(user) as conn:
+        rows = conn.execute("SELECT name, aliases FROM entities").fetchall()
+        joined = conn.execute("SELECT count(*) AS n FROM memory_entities").fetchone()
+    assert [(row["name"], row["aliases"]) for row in rows] == [("Kathrine", ["katherine"])]
+    assert joined["n"] == 2
