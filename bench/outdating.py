@@ -37,7 +37,7 @@ def side_of(text: str, said_on: date) -> Side:
     spans = resolve(text, datetime.combine(said_on, time(12), UTC))
     last = max((s.until or s.when).text for s in spans) if spans else ""
     ahead = bool(spans) and last > said_on.isoformat()[: len(last)]
-    return Side(text, type_of(text, tense=tense_of(text), dated=bool(spans), ahead=ahead), None, None)
+    return Side(text, type_of(text, tense=tense_of(text), dated=bool(spans), ahead=ahead))
 
 
 def main() -> None:

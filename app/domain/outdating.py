@@ -68,8 +68,6 @@ class Side:
 
     text: str
     type: MemoryType
-    attribute: str | None
-    value: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +230,9 @@ def person_of(text: str) -> str:
 
 def side_of_candidate(candidate: Candidate) -> Side:
     """What `outdates` needs of a candidate."""
-    return Side(candidate.text, candidate.type, candidate.attribute, candidate.value)
+    return Side(candidate.text, candidate.type)
 
 
 def side_of_memory(known: Neighbour) -> Side:
     """What `outdates` needs of a memory."""
-    return Side(known.text, known.type, known.attribute, known.value)
+    return Side(known.text, known.type)

@@ -14,7 +14,7 @@ FACT, EPISODE, FORESIGHT, PREFERENCE = (
 
 
 def side(text: str, kind: MemoryType = FACT) -> Side:
-    return Side(text, kind, None, None)
+    return Side(text, kind)
 
 
 @pytest.mark.parametrize(
