@@ -27,6 +27,7 @@ def side(text: str, kind: MemoryType = FACT) -> Side:
             "over",
         ),
         ("The user does pilates on Mondays.", FACT, "The user stopped pilates in May 2025.", "over"),
+        ("The user uses Shopify for orders.", FACT, "The user's shopify is switched off now.", "over"),
         ("The user lives with Ravi in a loft.", FACT, "Ravi moved out on 3 May 2025.", "over"),
         ("The user owes Selma 300 for the oven.", FACT, "Selma is all paid up.", "done"),
         ("The user needs to hand in the tax return by 31 July 2025.", FORESIGHT, "The tax return is done.", "done"),
