@@ -153,9 +153,8 @@ def test_two_processes_that_hear_it_in_other_orders_believe_the_same(postgres, d
         bodies = json.dumps([to_body(c) for c in (reversed(found) if backwards else found)])
         running.append(process(target=elsewhere, args=(postgres.app_dsn, str(scope.project_id), scope.user_id, bodies)))
         scopes.append(scope)
-    for child in running:
+    for child in running:  # one after the other: claiming work in a test takes that of every project
         child.start()
-    for child in running:
         child.join(60)
     assert [child.exitcode for child in running] == [0, 0]
     first, second = (believed(database, scope) for scope in scopes)
