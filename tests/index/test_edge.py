@@ -43,6 +43,7 @@ while True:
     index.upsert("mneme_test_1", alice, points)
     print(json.dumps({"put": {str(p.id): p.version for p in points}}), flush=True)
     gone = [p.id for p in points if rng.random() < 0.1]
+    print(json.dumps({"going": [str(i) for i in gone]}), flush=True)
     index.delete("mneme_test_1", alice, gone)
     print(json.dumps({"gone": [str(i) for i in gone]}), flush=True)
 """
@@ -56,12 +57,13 @@ def start_writer(root: Path, seed: int) -> subprocess.Popen:
 
 def run_and_kill(root: Path, seed: int, lines: int) -> tuple[dict[UUID, int], set[UUID]]:
     """Acknowledged points with their versions, and ids whose removal was acknowledged."""
-    kept, removed = {}, set()
+    kept, removed, going = {}, set(), set()  # a kill may hit a removal before or after it: those that go are neither
     with start_writer(root, seed) as writer:
         for _ in range(lines):
             said = json.loads(writer.stdout.readline())
             kept.update({UUID(identity): version for identity, version in said.get("put", {}).items()})
             removed.update(UUID(identity) for identity in said.get("gone", []))
+            going.update(UUID(identity) for identity in said.get("going", []))
         time.sleep(0.003 * seed)  # somewhere inside a later write
         writer.send_signal(signal.SIGKILL)
         for line in writer.stdout.read().splitlines():  # acknowledged before the kill
@@ -71,7 +73,8 @@ def run_and_kill(root: Path, seed: int, lines: int) -> tuple[dict[UUID, int], se
                 continue  # cut off
             kept.update({UUID(identity): version for identity, version in said.get("put", {}).items()})
             removed.update(UUID(identity) for identity in said.get("gone", []))
-    return {identity: version for identity, version in kept.items() if identity not in removed}, removed
+            going.update(UUID(identity) for identity in said.get("going", []))
+    return {identity: version for identity, version in kept.items() if identity not in going}, removed
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path):
