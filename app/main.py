@@ -12,6 +12,7 @@ from starlette.types import Scope
 from app.clock import IdSource, new_id
 from app.context import ProcessContext
 from app.http import (
+    aggregate,
     draining,
     events,
     health,
@@ -38,6 +39,7 @@ VERSION = "0.1.0"
 WAITING_THREADS = 4  # for health and waiting clients; each holds one for a few milliseconds at a time
 ROUTERS = (
     events.api,
+    aggregate.api,
     memories.api,
     users.api,
     user_lists.api,

@@ -186,6 +186,13 @@ REFUSED += [
         "a time without offset in the query", 422, b"", "query:from", method="GET", path="/v1/events?from=2025-01-01"
     ),
     Refused("another state", 422, b"", "query:state", method="GET", path="/v1/events?state=lost"),
+    Refused(
+        "an aggregate by a column of the database",
+        422,
+        b'{"user_id": "anna", "group_by": ["text; --"]}',
+        "/group_by/0",
+        path="/v1/memories/aggregate",
+    ),
     Refused("a NUL in q", 422, b"", "query:", method="GET", path="/v1/memories?q=%00"),
     Refused(
         "10,000 query parameters",

@@ -200,6 +200,16 @@ CASES: dict[str, dict[str, Case]] = {
         ),
     },
     "memories_get": {"memory_id": Case(get("/v1/memories/{}"), World.memory)},
+    "memories_aggregate": {
+        "user_id": Case(
+            lambda c, i: c.post(
+                "/v1/memories/aggregate",
+                json={"user_id": i, "status": "any", "group_by": ["value"], "functions": ["count", "latest"]},
+            ),
+            lambda w: w.memory() and "anna",
+            unheard,
+        )
+    },
     "memories_update": {
         "memory_id": Case(
             lambda c, i: c.patch(f"/v1/memories/{i}", json={"importance": 0.9}, headers={"If-Match": '"1"'}),
