@@ -22,9 +22,9 @@ RECORD = """
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
     valid_to_precision, live_from, live_until, importance, confidence, metadata, recorded_at)
-SELECT id, version, project_id, user_id, %(change)s, NULL, %(actor)s, type, text, subject, attribute, value, status,
-    frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision, live_from,
-    live_until, importance, confidence, metadata, updated_at
+SELECT id, version, project_id, user_id, %(change)s, %(reason)s, %(actor)s, type, text, subject, attribute, value,
+    status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision,
+    live_from, live_until, importance, confidence, metadata, updated_at
 FROM memories WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
 
@@ -85,6 +85,7 @@ ERASED_WITH = (
         f" WHERE {OF_USER} AND memory_id = ANY (%(ids)s))"
     ),
     f"DELETE FROM scenes WHERE {OF_USER}",  # their labels and summaries quote; the next tidying makes them anew
+    f"DELETE FROM feedback WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM memory_sources WHERE memory_id = ANY (%(ids)s) AND {OF_USER}",
     f"DELETE FROM links WHERE (from_id = ANY (%(ids)s) OR to_id = ANY (%(ids)s)) AND {OF_USER}",
     f"DELETE FROM entities WHERE {OF_USER} AND id NOT IN (SELECT entity_id FROM memory_entities WHERE {OF_USER})",
@@ -159,7 +160,7 @@ def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, act
     conn.execute(ERASE, values)
     for memory_id in memory_ids:
         close_version(conn, scope, memory_id)
-        conn.execute(RECORD, values | {"id": memory_id, "change": "delete", "actor": actor})
+        conn.execute(RECORD, values | {"id": memory_id, "change": "delete", "reason": None, "actor": actor})
     conn.execute(ERASE_VERSIONS, values)
     conn.execute(ERASE_CANDIDATES, values)
     for statement in ERASED_WITH:
@@ -191,6 +192,7 @@ def _values(scope: UserScope, memory_id: UUID, draft: MemoryDraft) -> dict[str, 
         "importance": draft.importance,
         "confidence": draft.confidence,
         "metadata": orjson.dumps(draft.metadata).decode(),
+        "reason": None,
     }
     for name in ("event_time", "valid_from", "valid_to"):
         date: CalendarDate | None = getattr(draft, name)

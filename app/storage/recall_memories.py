@@ -15,10 +15,13 @@ from app.storage import recall
 from app.storage.db import Connection, Row
 from app.storage.memories import to_memory
 
-# What the service knew at `known_at`: the version recorded then, under the row's own identity.
+# What the service knew at `known_at`: the version recorded then, under the row's own identity. What was archived
+# because it is private is archived from every point of view.
 KNOWN_THEN = """
 (SELECT m.id, m.project_id, m.user_id, m.session_id, m.agent_id, v.type, v.text, v.subject, v.attribute, v.value,
-        v.status, v.frozen, v.event_time, v.event_time_precision, v.valid_from, v.valid_from_precision,
+        CASE WHEN m.status = 'archived' AND EXISTS (SELECT 1 FROM feedback f WHERE f.memory_id = m.id
+                  AND f.signal = 'private') THEN 'archived' ELSE v.status END AS status,
+        v.frozen, v.event_time, v.event_time_precision, v.valid_from, v.valid_from_precision,
         v.valid_to, v.valid_to_precision, m.occurred_at, m.utc_offset, v.live_from, v.live_until,
         v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, m.expires_at, v.version, m.superseded_by,
         v.metadata, ARRAY[]::text[] AS keywords, ARRAY[]::text[] AS tags, '' AS context, m.created_at,

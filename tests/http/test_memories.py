@@ -135,6 +135,7 @@ def test_a_deleted_memory_leaves_no_text_behind(api, served, project, owner_data
     word = "Xylophonia"
     memory = create(api, f"Anna lives in {word}.", value=word, subject="Anna", attribute="home").json()
     path = f"/v1/memories/{memory['id']}"
+    api.post(f"{path}/feedback", json={"signal": "helpful", "note": word, "query": f"Who lives in {word}?"})
     assert api.delete(path, headers={"If-Match": '"7"'}).status_code == 412
     answer = api.delete(path, headers={"If-Match": '"1"'})
     assert (answer.status_code, answer.content) == (204, b"")
@@ -144,7 +145,7 @@ def test_a_deleted_memory_leaves_no_text_behind(api, served, project, owner_data
     assert listed(api, status="any") == []
     assert listed(api, status="any", known_at="2100-01-01T00:00:00Z") == []
     with owner_database.transaction(None) as conn:
-        for table in ("memories", "memory_versions", "candidates", "audit", "vectors", "entities", "work"):
+        for table in ("memories", "memory_versions", "candidates", "audit", "vectors", "entities", "work", "feedback"):
             rows = conn.execute(
                 f"SELECT count(*) AS n FROM {table} t WHERE t.project_id = %s AND t::text ILIKE %s",
                 (project.project_id, f"%{word}%"),
@@ -155,7 +156,7 @@ def test_a_deleted_memory_leaves_no_text_behind(api, served, project, owner_data
         acts = conn.execute(
             "SELECT action FROM audit WHERE project_id = %s ORDER BY at", (project.project_id,)
         ).fetchall()
-        assert [row["action"] for row in acts] == ["memory.create", "memory.delete"]
+        assert [row["action"] for row in acts] == ["memory.create", "memory.feedback", "memory.delete"]
     assert create(api, f"Anna lives in {word}.").status_code == 201
 
 

@@ -40,6 +40,11 @@ class World:
         body = {"user_id": "anna", "session_id": "s1", "text": f"Anna likes {WORD} {uuid4()}."}
         return self.a.post("/v1/memories", json=body).json()["id"]
 
+    def judged_memory(self) -> str:
+        memory_id = self.memory()
+        self.a.post(f"/v1/memories/{memory_id}/feedback", json={"signal": "helpful", "note": WORD, "query": WORD})
+        return memory_id
+
     def job(self) -> str:
         return self.a.post("/v1/jobs", json={"kind": "reindex", "dry_run": True}).json()["id"]
 
@@ -112,6 +117,12 @@ EVENT = {"user_id": "anna", "session_id": "s1", "role": "user", "content": "Hi"}
 MEMORY = {"user_id": "anna", "text": "Anna is here."}
 QUERY = {"query": f"What is {WORD}?"}
 SOMEBODY = "nobody-else"
+
+
+def first_memory(client: httpx.Client) -> str:
+    """A memory that the client owns, or else one that nobody has."""
+    items = client.get("/v1/memories").json()["items"]
+    return items[0]["id"] if items else str(uuid4())
 
 
 def unheard() -> str:
@@ -229,6 +240,24 @@ CASES: dict[str, dict[str, Case]] = {
         "memory_id": Case(get("/v1/memories/{}/links"), World.memory),
         "cursor": Case(
             lambda c, i: c.get(f"/v1/memories/{i}/links", params={"cursor": "WyJhYWFhIiwxXQ"}),
+            World.memory,
+            control=422,
+        ),
+    },
+    "memories_feedback": {
+        "memory_id": Case(
+            lambda c, i: c.post(f"/v1/memories/{i}/feedback", json={"signal": "outdated", "note": "sold"}), World.memory
+        ),
+        "user_id": Case(
+            lambda c, i: c.post(f"/v1/memories/{first_memory(c)}/feedback", json={"signal": "wrong", "user_id": i}),
+            lambda w: w.memory() and "anna",
+            unheard,
+        ),
+    },
+    "memories_feedback_list": {
+        "memory_id": Case(get("/v1/memories/{}/feedback"), World.judged_memory),
+        "cursor": Case(
+            lambda c, i: c.get(f"/v1/memories/{i}/feedback", params={"cursor": "WyJhYWFhIiwxXQ"}),
             World.memory,
             control=422,
         ),

@@ -11,6 +11,7 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
+    "feedback",
 )  # fmt: skip
 PROJECT_TABLES = ("api_keys", "policies", "jobs", "idempotency_keys", "audit")
 WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects"}
@@ -58,6 +59,7 @@ INSERT INTO scenes (id, project_id, user_id) VALUES (%(c)s, %(p)s, %(u)s);
 INSERT INTO scene_members VALUES (%(c)s, %(m)s, %(p)s, %(u)s);
 INSERT INTO blocks (project_id, user_id, kind, text) VALUES (%(p)s, %(u)s, 'profile', 'x');
 INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
+INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
 """

@@ -1,0 +1,70 @@
+"""What users say of memories: kept, and acted on in the same transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.feedback import Effect, Feedback, Judgement, Signal, judge
+from app.domain.memory import Memory
+from app.domain.scope import Scope, UserScope
+from app.errors import NotFoundError
+from app.services import memories
+from app.storage import changes, work
+from app.storage import feedback as store
+from app.storage import memories as memory_store
+from app.storage.db import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A signal with the words beside it."""
+
+    id: UUID
+    signal: Signal
+    note: str | None = None
+    query: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The feedback as it was kept, the memory as it is now, and the version that it had before."""
+
+    memory: Memory
+    feedback: Feedback
+    effect: Effect
+    version_before: int
+
+
+def page(
+    conn: Connection, scope: Scope, memory_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Feedback]:
+    """What was said of one memory, the first one first."""
+    return store.page(conn, scope, memory_id, after=after, limit=limit)
+
+
+def give(  # noqa: PLR0913 - what is said of what, when, by whom
+    conn: Connection, project: Scope, memory_id: UUID, said: Said, now: datetime, *, actor: str
+) -> Given:
+    """Keep the feedback and do what it asks for; raises NotFoundError."""
+    scope = UserScope(project.project_id, memories.get(conn, project, memory_id).user_id)
+    changes.lock_user(conn, scope)
+    memory = memory_store.get(conn, scope, memory_id, lock=True)
+    if memory is None:
+        raise NotFoundError("There is no such memory.")
+    judgement = judge(memory, said.signal, store.wrongs(conn, scope, memory_id), now)
+    feedback = store.add(conn, scope, said.id, memory_id, (said.signal.value, said.note, said.query))
+    if said.signal is Signal.HELPFUL:
+        store.strengthen(conn, scope, memory_id, now)
+    elif _changes(memory, judgement):
+        store.apply(conn, scope, memory_id, judgement, said.signal, actor=actor)
+        work.enqueue(conn, scope, memories.INDEX)
+        work.enqueue_tidy(conn, scope)
+    return Given(memories.get(conn, scope, memory_id), feedback, judgement.effect, memory.version)
+
+
+def _changes(memory: Memory, judgement: Judgement) -> bool:
+    return (judgement.status, judgement.confidence, judgement.valid_to) != (
+        memory.status,
+        memory.confidence,
+        memory.valid_to,
+    )

@@ -1,0 +1,19 @@
+"""A table of feedback on memories: runs the .sql file of the same name."""
+
+from pathlib import Path
+
+import psycopg
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """A new table only: what runs meanwhile does not notice."""
+    driver = op.get_bind().connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError("the psycopg dialect is needed")
+    driver.execute(Path(__file__).with_suffix(".sql").read_bytes())
