@@ -193,6 +193,20 @@ REFUSED += [
         "/group_by/0",
         path="/v1/memories/aggregate",
     ),
+    Refused(
+        "another signal",
+        422,
+        b'{"signal": "delete"}',
+        "/signal",
+        path="/v1/memories/01920000-0000-7000-8000-000000000000/feedback",
+    ),
+    Refused(
+        "a NUL in a note",
+        422,
+        b'{"signal": "wrong", "note": "a\\u0000b"}',
+        "/note",
+        path="/v1/memories/01920000-0000-7000-8000-000000000000/feedback",
+    ),
     Refused("a NUL in q", 422, b"", "query:", method="GET", path="/v1/memories?q=%00"),
     Refused(
         "10,000 query parameters",
