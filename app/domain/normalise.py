@@ -4,15 +4,18 @@ import hashlib
 import re
 import unicodedata
 
-# Kept besides letters and digits: what changes a number ("3.5", "-7.5", "185/65") or a name ("C++", "C#").
+# Kept besides letters and digits: what changes a number ("3.5", "-7.5", "185/65", "$20", "5%") or a name ("C++", "C#").
+_MONEY = "$\u20ac\xa3\xa5\u20b9\u20bd\u20a9"
+_APART = re.compile(rf"(?<=\d)\s+(?=[{_MONEY}%](?!\s*[-+]?\d))")  # "20 \u20ac" is "20\u20ac"
 _INSIDE_NUMBER = re.compile(r"(?<=\d)[.,:/-](?=\d)")
-_SIGN = re.compile(r"(?<![\w.])[-+](?=\d)")
+_SIGN = re.compile(rf"(?<![\w.])[-+](?=[{_MONEY}]?\d)")
+_UNIT = re.compile(rf"[{_MONEY}](?=[\ue004\ue005]?\d)|(?<=\d)[{_MONEY}%]")
 _AFTER_LETTER = re.compile(r"(?<=[^\W_])[+#]+(?!\w)")
-_KEPT = {".": "\ue000", ",": "\ue001", ":": "\ue002", "/": "\ue003", "-": "\ue004", "+": "\ue005", "#": "\ue006"}
+_KEPT = {char: chr(0xE000 + place) for place, char in enumerate(f".,:/-+#%{_MONEY}")}
 _BACK = {mark: char for char, mark in _KEPT.items()}
 _APOSTROPHES = re.compile(r"['\u2019\u02bc]")
-_OTHER = re.compile(r"[^\w\ue000-\ue006]+|_")
-_MARKS = re.compile("[\ue000-\ue006]")
+_OTHER = re.compile(r"[^\w\ue000-\ue00e]+|_")
+_MARKS = re.compile("[\ue000-\ue00e]")
 
 
 def _keep(match: re.Match[str]) -> str:
@@ -23,8 +26,8 @@ def normalise(text: str) -> str:
     """Case, width, punctuation and white space levelled; letters, numbers and their signs stay distinct."""
     folded = unicodedata.normalize("NFKC", text).casefold()  # folding can undo the composition, so it is composed again
     text = _MARKS.sub(" ", unicodedata.normalize("NFKC", folded))
-    text = _APOSTROPHES.sub("", text)
-    for pattern in (_INSIDE_NUMBER, _SIGN, _AFTER_LETTER):
+    text = _APART.sub("", _APOSTROPHES.sub("", text.replace("\u2212", "-")))
+    for pattern in (_INSIDE_NUMBER, _SIGN, _UNIT, _AFTER_LETTER):
         text = pattern.sub(_keep, text)
     text = " ".join(_OTHER.sub(" ", text).split())
     return _MARKS.sub(lambda m: _BACK[m.group()], text)

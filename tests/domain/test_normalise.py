@@ -13,6 +13,9 @@ from app.domain.normalise import normal_key, normalise, text_hash
         ("\uff21nna moved", "anna moved"),
         ("a well-known place", "a well known place"),
         ("Stra\u00dfe", "STRASSE"),
+        ("costs 20 \u20ac.", "costs 20\u20ac"),
+        ("minus \u22125", "minus -5"),
+        ("$ and % alone", "and alone"),
     ],
 )
 def test_texts_that_say_the_same_words_are_the_same(one, other):
@@ -26,6 +29,11 @@ def test_texts_that_say_the_same_words_are_the_same(one, other):
         ("weighs 3.5 kg", "weighs 35 kg"),
         ("eyes at -7.5", "eyes at 7.5"),
         ("writes C++", "writes C"),
+        ("costs $20", "costs \u20ac20"),
+        ("costs $20", "costs 20"),
+        ("owes -$20", "owes $20"),
+        ("grew by 5 %", "grew by 5"),
+        ("it is \u22125 outside", "it is 5 outside"),
         ("writes C#", "writes C"),
         ("tyre 185/65", "tyre 18565"),
         ("allergic to nuts", "not allergic to nuts"),
@@ -39,7 +47,9 @@ def test_texts_that_differ_in_meaning_stay_apart(one, other):
 
 
 @example("_+")
-@given(st.text())
+@example("5 $ 7")
+@example("5 $-7 %5%")
+@given(st.text() | st.text("5 7$\u20ac%-+.,x_'#", max_size=12))
 def test_normalising_is_stable(text):
     assert normalise(normalise(text)) == normalise(text)
 

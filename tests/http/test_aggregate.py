@@ -46,6 +46,13 @@ def test_sums_are_exact_and_units_are_never_added_up(api, spent):
     assert all(group["key"] == {} for group in found["groups"])
 
 
+def test_signs_of_money_are_units_too(api):
+    for place, value in enumerate(("$20", "5 $", "20 \u20ac", "-\u20ac5", "5 %")):
+        remember(api, f"Anna noted amount {place}.", value, attribute="noted")
+    groups = ask(api, attribute="noted", functions=["sum"])["groups"]
+    assert {g["unit"]: g["sum"] for g in groups} == {"$": "25", "\u20ac": "15", "%": "5"}
+
+
 def test_a_count_is_of_everything_that_matches(api, spent):
     (group,) = ask(api)["groups"]
     assert (group["count"], group["distinct_values"], group["unit"]) == (5, 5, None)
