@@ -25,7 +25,7 @@ class GroupBy(StrEnum):
     MONTH = "month"
 
 
-class Function(StrEnum):
+class AggregateFunction(StrEnum):
     COUNT = "count"
     SUM = "sum"
     MIN = "min"
@@ -33,7 +33,7 @@ class Function(StrEnum):
     LATEST = "latest"
 
 
-NUMERIC = frozenset({Function.SUM, Function.MIN, Function.MAX})
+NUMERIC = frozenset({AggregateFunction.SUM, AggregateFunction.MIN, AggregateFunction.MAX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class AggregateQuery:
     value: str | None = None
     any_status: bool = False
     group_by: tuple[GroupBy, ...] = ()
-    functions: frozenset[Function] = frozenset({Function.COUNT})
+    functions: frozenset[AggregateFunction] = frozenset({AggregateFunction.COUNT})
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,14 +11,14 @@ from app.domain.memory import Memory, MemoryStatus
 WRONGS_TO_END = 2  # one may be a slip; two end the memory
 
 
-class Signal(StrEnum):
+class FeedbackSignal(StrEnum):
     HELPFUL = "helpful"
     WRONG = "wrong"
     OUTDATED = "outdated"
     PRIVATE = "private"
 
 
-class Effect(StrEnum):
+class FeedbackEffect(StrEnum):
     STRENGTHENED = "strengthened"
     WEAKENED = "weakened"
     INVALIDATED = "invalidated"
@@ -33,7 +33,7 @@ class Feedback:
     id: UUID
     user_id: str
     memory_id: UUID
-    signal: Signal
+    signal: FeedbackSignal
     note: str | None
     query: str | None
     created_at: datetime
@@ -43,31 +43,31 @@ class Feedback:
 class Judgement:
     """What a memory becomes: the fields that feedback may change, as they are to be."""
 
-    effect: Effect
+    effect: FeedbackEffect
     status: MemoryStatus
     confidence: float
     valid_to: CalendarDate | None
     live_until: datetime | None
 
 
-def judge(memory: Memory, signal: Signal, wrongs: int, now: datetime) -> Judgement:
+def judge(memory: Memory, signal: FeedbackSignal, wrongs: int, now: datetime) -> Judgement:
     """What this signal does at `now`, after `wrongs` earlier ones that called the memory wrong as it stands.
 
     Only what is active can end. A frozen memory stays as it is, unless it is private.
     """
-    as_it_is = Judgement(Effect.UNCHANGED, memory.status, memory.confidence, memory.valid_to, memory.live_until)
-    if signal is Signal.HELPFUL:
-        return replace(as_it_is, effect=Effect.STRENGTHENED)
-    if signal is Signal.PRIVATE:
+    as_it_is = Judgement(FeedbackEffect.UNCHANGED, memory.status, memory.confidence, memory.valid_to, memory.live_until)
+    if signal is FeedbackSignal.HELPFUL:
+        return replace(as_it_is, effect=FeedbackEffect.STRENGTHENED)
+    if signal is FeedbackSignal.PRIVATE:
         hidden = memory.status is MemoryStatus.QUARANTINED  # which hides more than an archive
         status = MemoryStatus.QUARANTINED if hidden else MemoryStatus.ARCHIVED
-        return replace(as_it_is, effect=Effect.UNCHANGED if hidden else Effect.ARCHIVED, status=status)
+        return replace(as_it_is, effect=FeedbackEffect.UNCHANGED if hidden else FeedbackEffect.ARCHIVED, status=status)
     if memory.frozen:
         return as_it_is
     active = memory.status is MemoryStatus.ACTIVE
-    if signal is Signal.OUTDATED:
+    if signal is FeedbackSignal.OUTDATED:
         return replace(_ended(as_it_is, memory, now), valid_to=_until(memory, now)) if active else as_it_is
-    weakened = replace(as_it_is, effect=Effect.WEAKENED, confidence=memory.confidence / 2)
+    weakened = replace(as_it_is, effect=FeedbackEffect.WEAKENED, confidence=memory.confidence / 2)
     return _ended(weakened, memory, now) if active and wrongs + 1 >= WRONGS_TO_END else weakened
 
 
@@ -76,7 +76,7 @@ def _ended(judgement: Judgement, memory: Memory, now: datetime) -> Judgement:
     until = max(now, memory.live_from)
     if memory.live_until is not None:
         until = min(until, memory.live_until)
-    return replace(judgement, effect=Effect.INVALIDATED, status=MemoryStatus.INVALIDATED, live_until=until)
+    return replace(judgement, effect=FeedbackEffect.INVALIDATED, status=MemoryStatus.INVALIDATED, live_until=until)
 
 
 def _until(memory: Memory, now: datetime) -> CalendarDate:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
-from app.domain.aggregate import AggregateQuery, Function, Group
+from app.domain.aggregate import AggregateFunction, AggregateQuery, Group
 from app.domain.normalise import normal_key
 from app.domain.query import Narrowing
 from app.errors import FieldError, InvalidInputError
@@ -66,7 +66,7 @@ def query_of(edge: Edge, body: AggregateRequest) -> AggregateQuery:
         **keys,
         any_status=body.status is AggregateStatus.ANY,
         group_by=tuple(dict.fromkeys(body.group_by or ())),
-        functions=frozenset(body.functions or (Function.COUNT,)),
+        functions=frozenset(body.functions or (AggregateFunction.COUNT,)),
     )
 
 
@@ -86,13 +86,13 @@ def _group(group: Group, found: Aggregated, query: AggregateQuery, hide: Mask) -
     return AggregateGroup(
         key={name: part if part is None else hide(part) for name, part in zip(names, group.key, strict=True)},
         unit=group.unit,
-        count=group.count if Function.COUNT in asked else None,
+        count=group.count if AggregateFunction.COUNT in asked else None,
         distinct_values=group.distinct_values,
         not_numeric=group.not_numeric,
-        sum=_text(group.total) if Function.SUM in asked else None,
-        min=_text(group.low) if Function.MIN in asked else None,
-        max=_text(group.high) if Function.MAX in asked else None,
-        latest=_latest(group, found, hide) if Function.LATEST in asked else None,
+        sum=_text(group.total) if AggregateFunction.SUM in asked else None,
+        min=_text(group.low) if AggregateFunction.MIN in asked else None,
+        max=_text(group.high) if AggregateFunction.MAX in asked else None,
+        latest=_latest(group, found, hide) if AggregateFunction.LATEST in asked else None,
         memory_ids=list(group.newest),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.aggregate import NUMERIC, Aggregate, AggregateQuery, Function, aggregate
+from app.domain.aggregate import NUMERIC, Aggregate, AggregateFunction, AggregateQuery, aggregate
 from app.domain.memory import Memory
 from app.domain.scope import UserScope
 from app.storage import aggregate as store
@@ -24,6 +24,6 @@ def answer(conn: Connection, scope: UserScope, query: AggregateQuery, now: datet
     """Count, add and compare the values of the memories that hold."""
     counted = store.counts(conn, scope, query, now)
     found = aggregate(counted, query.group_by, numeric=bool(query.functions & NUMERIC))
-    if Function.LATEST not in query.functions:
+    if AggregateFunction.LATEST not in query.functions:
         return Aggregated(found, {})
     return Aggregated(found, store.by_ids(conn, scope, query, [g.newest[0] for g in found.groups if g.newest]))

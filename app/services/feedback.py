@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.feedback import Effect, Feedback, Judgement, Signal, judge
+from app.domain.feedback import Feedback, FeedbackEffect, FeedbackSignal, Judgement, judge
 from app.domain.memory import Memory
 from app.domain.scope import Scope, UserScope
 from app.errors import NotFoundError
@@ -20,7 +20,7 @@ class Said:
     """A signal with the words beside it."""
 
     id: UUID
-    signal: Signal
+    signal: FeedbackSignal
     note: str | None = None
     query: str | None = None
 
@@ -31,7 +31,7 @@ class Given:
 
     memory: Memory
     feedback: Feedback
-    effect: Effect
+    effect: FeedbackEffect
     version_before: int
 
 
@@ -53,7 +53,7 @@ def give(  # noqa: PLR0913 - what is said of what, when, by whom
         raise NotFoundError("There is no such memory.")
     judgement = judge(memory, said.signal, store.wrongs(conn, scope, memory_id), now)
     feedback = store.add(conn, scope, said.id, memory_id, (said.signal.value, said.note, said.query))
-    if said.signal is Signal.HELPFUL:
+    if said.signal is FeedbackSignal.HELPFUL:
         store.strengthen(conn, scope, memory_id, now)
     elif _changes(memory, judgement):
         store.apply(conn, scope, memory_id, judgement, said.signal, actor=actor)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.feedback import Feedback, Judgement, Signal
+from app.domain.feedback import Feedback, FeedbackSignal, Judgement
 from app.domain.scope import Scope, UserScope
 from app.storage import memory_edits
 from app.storage.db import Connection, Row
@@ -72,7 +72,7 @@ def strengthen(conn: Connection, scope: UserScope, memory_id: UUID, at: datetime
 
 
 def apply(  # noqa: PLR0913 - what, on which word, by whom
-    conn: Connection, scope: UserScope, memory_id: UUID, judgement: Judgement, signal: Signal, *, actor: str
+    conn: Connection, scope: UserScope, memory_id: UUID, judgement: Judgement, signal: FeedbackSignal, *, actor: str
 ) -> None:
     """Make the new version; the one before ends now and keeps what was there."""
     values = {
@@ -91,4 +91,4 @@ def apply(  # noqa: PLR0913 - what, on which word, by whom
 
 
 def _feedback(row: Row) -> Feedback:
-    return Feedback(**row | {"signal": Signal(row["signal"])})
+    return Feedback(**row | {"signal": FeedbackSignal(row["signal"])})

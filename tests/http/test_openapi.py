@@ -49,6 +49,10 @@ def test_requests_refuse_unknown_fields_and_have_no_defaults(document):
             assert "default" not in schema, f"{name}.{field}"
 
 
+def test_every_schema_has_a_name_of_its_own(document):
+    assert not [name for name in document["components"]["schemas"] if "__" in name]
+
+
 def test_every_error_is_a_problem(document):
     text = str(document)
     assert "HTTPValidationError" not in text

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.domain.aggregate import Function, GroupBy
+from app.domain.aggregate import AggregateFunction, GroupBy
 from app.domain.memory import MemoryType
 from app.http.schemas.fields import AnswerModel, AppId, Instant, Moment, RequestModel
 from app.http.schemas.memory import KeyPart
@@ -37,7 +37,7 @@ class AggregateRequest(RequestModel):
         Field(max_length=3, description="`year` and `month` (`2025-05`) are of the date that a memory speaks of"),
     ] = None
     functions: Annotated[
-        list[Function] | None,
+        list[AggregateFunction] | None,
         Field(min_length=1, max_length=5, description="`count` unless told; sums and extremes are kept apart by unit"),
     ] = None
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.domain.feedback import Effect, Signal
+from app.domain.feedback import FeedbackEffect, FeedbackSignal
 from app.http.schemas.fields import AnswerModel, AppId, Moment, RequestModel
 from app.http.schemas.memory import MemoryAnswer
 from app.http.schemas.recall import QUERY_LIMIT
@@ -16,7 +16,7 @@ NOTE_LIMIT = 1_000  # characters: a remark, not a statement
 class FeedbackCreate(RequestModel):
     """What a user says of a memory, and for which query it was shown."""
 
-    signal: Signal
+    signal: FeedbackSignal
     user_id: Annotated[AppId | None, Field(description="whose memory it must be")] = None
     note: Annotated[str, Field(min_length=1, max_length=NOTE_LIMIT)] | None = None
     query: Annotated[str, Field(min_length=1, max_length=QUERY_LIMIT)] | None = None
@@ -28,7 +28,7 @@ class FeedbackAnswer(AnswerModel):
     id: UUID
     memory_id: UUID
     user_id: str
-    signal: Signal
+    signal: FeedbackSignal
     note: str | None
     query: str | None
     created_at: Moment
@@ -40,7 +40,7 @@ class FeedbackGiven(AnswerModel):
     memory: MemoryAnswer
     feedback: FeedbackAnswer
     effect: Annotated[
-        Effect, Field(description="`unchanged`: the memory is frozen or quarantined, or was no longer active")
+        FeedbackEffect, Field(description="`unchanged`: the memory is frozen or quarantined, or was no longer active")
     ]
 
 
