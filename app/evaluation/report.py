@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from app.evaluation.dataset import OVERALL
@@ -62,7 +63,7 @@ def summarise(rows: Sequence[Row]) -> tuple[Figures, dict[str, dict[str, int]]]:
 
 def figures_table(report: Report) -> Table:
     """One row a measure, one column a group."""
-    table = Table(title=f"{report.dataset}, {report.system}", title_justify="left")
+    table = new_table(f"{report.dataset}, {report.system}")
     table.add_column("measure", no_wrap=True)
     for group in report.figures:
         table.add_column(heading(group), justify="right", overflow="fold")
@@ -76,9 +77,10 @@ def ablation_table(report: Report) -> Table:
     """What each signal is worth: the figures over all without it, less those with everything."""
     full = report.figures[OVERALL]
     names = [name for name in full if not name.startswith("ms ")]
-    table = Table(title="Without one signal, difference over all", title_justify="left")
-    for name in ("without", *names):
-        table.add_column(heading(name), justify="left" if name == "without" else "right")
+    table = new_table("Without one signal: difference over all")
+    table.add_column("without", no_wrap=True)
+    for name in names:
+        table.add_column(heading(name), justify="right", overflow="fold")
     table.add_row("(nothing)", *(shown(name, full[name]) for name in names))
     for signal, found in report.ablation.items():
         if found is None:
@@ -90,13 +92,18 @@ def ablation_table(report: Report) -> Table:
 
 def curve_table(report: Report) -> Table:
     """Accuracy against tokens."""
-    table = Table(
-        "budget", "tokens", "at least one", "all", "questions", title="Evidence in context", title_justify="left"
-    )
+    table = new_table("Evidence in context")
+    for name in ("budget", "tokens", "at least one", "all", QUESTIONS):
+        table.add_column(name, justify="right")
     for point in report.curve:
-        shares = (f"{point['any']:.3f}", f"{point['all']:.3f}")
+        shares = (shown("any", point["any"]), shown("all", point["all"]))
         table.add_row(str(point["max_tokens"]), f"{point['tokens']:.0f}", *shares, str(point["questions"]))
     return table
+
+
+def new_table(title: str) -> Table:
+    """Narrow, so that nine groups fit into 80 columns."""
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def measures_of(figures: Figures) -> list[str]:
@@ -113,14 +120,16 @@ def shown(name: str, value: float | None) -> str:
     """A figure in the digits that it deserves."""
     if value is None or math.isnan(value):
         return "-"
-    return f"{value:.0f}" if name == "tokens" else f"{value:.1f}" if name.startswith("ms ") else f"{value:.3f}"
+    if name == "tokens":
+        return f"{value:.0f}"
+    return f"{value:.1f}" if name.startswith("ms ") else f"{value:.3f}".removeprefix("0")
 
 
 def difference(name: str, value: float | None, full: float) -> str:
     """The same with its sign."""
     if value is None:
         return "-"
-    return f"{value - full:+.0f}" if name == "tokens" else f"{value - full:+.3f}"
+    return f"{value - full:+.0f}" if name == "tokens" else f"{value - full:+.3f}".replace("0", "", 1)
 
 
 def write(path: Path, body: Mapping[str, Any]) -> None:

@@ -90,7 +90,7 @@ def test_tables_show_shares_tokens_and_milliseconds():
     found.ablation = {"dense": {"recall@5": 0.25, "tokens": 90.0}, "odd": None}
     found.curve = [{"max_tokens": 100, "tokens": 95.4, "any": 0.5, "all": 0.25, "questions": 4}]
     text = rendered(figures_table(found), ablation_table(found), curve_table(found))
-    for part in ("0.500", "100", "30.0", "0.250", "-0.250", "-10", "refuses 0", "95"):
+    for part in (" .500", "100", "30.0", ".250", "-.250", "-10", "refuses 0", "95"):
         assert part in text
     assert found.as_json()["events_per_s"] == {"accepted": 100.0, "processed": 25.0}
 

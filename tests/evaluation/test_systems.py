@@ -9,7 +9,7 @@ from app.domain.tokens import count_tokens
 from app.errors import InvalidInputError
 from app.evaluation.baseline import Bm25, pack
 from app.evaluation.from_file import Results
-from app.evaluation.over_http import Mneme, answer_of
+from app.evaluation.over_http import Mneme, answer_of, batches
 
 
 def event(number, content, at="2025-01-0{}T10:00:00Z", **more):
@@ -150,3 +150,10 @@ def test_mneme_is_asked_by_its_contract(monkeypatch):
         "user_id": "u", "query": "boat?", "limit": 5, "max_tokens": 100, "record_usage": False,
         "as_of": "2025-01-01T00:00:00Z",
     }  # fmt: skip
+
+
+def test_requests_stay_small_and_in_order():
+    many = [event(n, "x" * (400_000 if n < 4 else 1), at="2025-01-01T10:00:00Z") for n in range(1, 500)]
+    groups = list(batches(many))
+    assert [e for group in groups for e in group] == many
+    assert [len(group) for group in groups] == [2, 200, 200, 97]
