@@ -15,6 +15,7 @@ from app.evaluation.running import Asked, Step, ask, unseen
 from app.evaluation.systems import System
 
 BUDGETS = (100, 200, 400, 700, 1_000, 1_500, 2_000, 3_000, 4_000)  # tokens
+ENDINGS = (".png", ".svg")
 MISSING = "a plot needs matplotlib: pip install 'mneme-server[eval]'"
 
 
@@ -59,7 +60,7 @@ def need_matplotlib() -> None:
 
 
 def draw(points: Sequence[dict[str, float]], path: Path, title: str) -> list[Path]:
-    """The plot as PNG and as SVG beside it, whatever ending `path` has; returns both files."""
+    """The plot as PNG and as SVG beside it, with or without such an ending in `path`; returns both files."""
     need_matplotlib()
     figures: Any = importlib.import_module("matplotlib.figure")  # without pyplot: no window, no global state
     figure = figures.Figure(figsize=(7, 4.5), layout="constrained")
@@ -72,7 +73,8 @@ def draw(points: Sequence[dict[str, float]], path: Path, title: str) -> list[Pat
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     path.parent.mkdir(parents=True, exist_ok=True)
-    files = [path.with_suffix(ending) for ending in (".png", ".svg")]
+    stem = path.with_suffix("") if path.suffix in ENDINGS else path
+    files = [stem.with_name(stem.name + ending) for ending in ENDINGS]
     for file in files:
         figure.savefig(file, dpi=150)
     return files

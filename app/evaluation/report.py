@@ -129,7 +129,9 @@ def difference(name: str, value: float | None, full: float) -> str:
     """The same with its sign."""
     if value is None:
         return "-"
-    return f"{value - full:+.0f}" if name == "tokens" else f"{value - full:+.3f}".replace("0", "", 1)
+    return (
+        f"{value - full:+.0f}" if name == "tokens" else f"{value - full:+.3f}".replace("+0.", "+.").replace("-0.", "-.")
+    )
 
 
 def write(path: Path, body: Mapping[str, Any]) -> None:

@@ -66,6 +66,14 @@ def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch, capsys, tmp
         curves.need_matplotlib()
 
 
+@pytest.mark.parametrize("name", ["curve", "curve.png", "run-1.5"])
+def test_a_plot_is_written_as_png_and_svg(name, tmp_path):
+    points = [{"max_tokens": 100.0, "any": 0.5, "all": 0.25}]
+    stem = name.removesuffix(".png")
+    assert curves.draw(points, tmp_path / name, "t") == [tmp_path / f"{stem}.png", tmp_path / f"{stem}.svg"]
+    assert (tmp_path / f"{stem}.svg").stat().st_size > 0
+
+
 def test_more_tokens_hold_more_evidence():
     conversations = generate(seed=2, users=1, size=80)
     system = Bm25()
@@ -93,6 +101,19 @@ def test_tables_show_shares_tokens_and_milliseconds():
     for part in (" .500", "100", "30.0", ".250", "-.250", "-10", "refuses 0", "95"):
         assert part in text
     assert found.as_json()["events_per_s"] == {"accepted": 100.0, "processed": 25.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "full", "told"),
+    [
+        ("mrr", 0.25, 0.5, "-.250"),
+        ("size", 12.05, 2.0, "+10.050"),
+        ("tokens", 90.0, 80.0, "+10"),
+        ("mrr", None, 0.5, "-"),
+    ],
+)
+def test_differences_carry_their_sign(name, value, full, told):
+    assert report.difference(name, value, full) == told
 
 
 def test_a_figure_that_does_not_exist_is_null(tmp_path):
