@@ -20,6 +20,7 @@ MODULES = {
     "events": "app.cli.events",
     "recall": "app.cli.recall",
     "explain": "app.cli.explain",
+    "eval": "app.cli.evaluate",
     "keys": "app.cli.keys",
     "projects": "app.cli.projects",
     "reindex": "app.cli.reindex",

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 350  # lines; most files have 50 to 250
-DOCUMENTED = ("app/services", "app/domain", "app/index", "app/inference", "app/storage")
+DOCUMENTED = ("app/services", "app/domain", "app/evaluation", "app/index", "app/inference", "app/storage")
 
 # Where a transaction may begin: the edges. Everything below them takes a connection and never commits. `app/ledger` is
 # the base of every task, which workers and the gateway's index thread share.

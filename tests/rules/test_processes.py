@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "scipy", "sklearn")
+HEAVY = ("torch", "transformers", "sentence_transformers", "onnx", "scipy", "sklearn", "matplotlib")
 
 
 def test_a_serving_process_never_imports_torch():
