@@ -38,7 +38,8 @@ class NewEvent:
 @dataclass(frozen=True, slots=True)
 class Event:
     """A stored event. `occurred_at` is given back in the offset in which it came; `client_id` is the app's id, or the
-    server's own id as text where the app sent none; `seq` rises with arrival inside a project.
+    server's own id as text where the app sent none; `seq` rises with arrival inside a project, `place` by one inside
+    a session.
     """
 
     id: UUID
@@ -55,6 +56,7 @@ class Event:
     created_at: datetime
     state: EventState = EventState.PENDING
     skip_reason: str | None = None
+    place: int | None = None
 
     @property
     def speaker(self) -> str:

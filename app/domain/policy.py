@@ -16,6 +16,7 @@ from app.errors import FieldError, InvalidInputError
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, le=10.0)]
+Signed = Annotated[float, Field(ge=-10.0, le=10.0)]
 Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
 Days = Annotated[float, Field(ge=0.0, le=36_500.0)]
 
@@ -150,20 +151,42 @@ class RecallPolicy(Section):
     memory apart (0: together), `type_share` is the most that one type may take of the items (1: no quota).
     """
 
-    dense: Weight
-    text: Weight
-    window: Weight
-    entity: Weight
-    speaker: Weight
-    time: Weight
-    retention: Weight
-    memory: Weight
+    dense: Signed
+    text: Signed
+    window: Signed
+    memory: Signed
+    told: Signed
+    following: Signed
+    coverage: Signed
+    around: Signed
+    nearby: Signed
+    session: Signed
+    session_dense: Signed
+    dense_with_words: Signed
+    following_with_words: Signed
+    speaker: Signed
+    entity: Signed
+    time: Signed
+    near_time: Signed
+    holds_time: Signed
+    holds_amount: Signed
+    holds_place: Signed
+    holds_person: Signed
+    question: Signed
+    after_question: Signed
+    answers: Signed
+    echo: Signed
+    length: Signed
+    recency: Signed
+    latest: Signed
+    late: Signed
+    retention: Signed
+    granularity: Signed
     candidates: Annotated[int, Field(ge=10, le=1_000)]
     pending_ranked: Annotated[int, Field(ge=0, le=10_000)]
     tail_events: Annotated[int, Field(ge=0, le=50)]
     neighbour_share: Share
     memories_first: bool
-    granularity: Weight
     type_candidates: Annotated[int, Field(ge=0, le=200)]
     type_share: Annotated[float, Field(gt=0.0, le=1.0)]
     current_foresight: bool

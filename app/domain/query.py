@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain import temporal
+from app.domain.asking import Wanted, wanted_by
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
 
@@ -19,6 +20,7 @@ _OF_ASSISTANT = re.compile(
     r"\b(?:you|your|yours|assistant|chatbot|bot|tool|ai|recommend(?:ed|ation)?s?|suggest(?:ed|ion)?s?|advi[sc]ed?|answer(?:ed)?)\b",
     re.IGNORECASE,
 )
+_THE_USER = re.compile(r"\bthe user(?P<own>['\u2019]s)?\b", re.IGNORECASE)
 _NAME = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'\u2019-]*[\w]", re.MULTILINE)
 _POSSESSIVE = re.compile(r"['\u2019]s\Z")
 # A month or a weekday is a time, "I" a pronoun; neither names anything.
@@ -121,6 +123,7 @@ class QueryPlan:
     spans: tuple[tuple[datetime, datetime], ...]
     latest: bool
     of_assistant: bool  # it asks what the assistant or a tool said
+    wanted: Wanted = Wanted.FACT
 
 
 def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
@@ -134,6 +137,9 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         found.append(speaker)
         dense = pattern.sub(lambda m: "my" if m["own"] else "I", dense)
         lexical = pattern.sub(" ", lexical)
+    if not found:  # the user speaks in the first person, and "user" is no word of theirs
+        dense = _THE_USER.sub(lambda m: "my" if m["own"] else "I", dense)
+        lexical = _THE_USER.sub(" ", lexical)
     if not re.search(r"\w{2,}", lexical):
         lexical = text
     return QueryPlan(
@@ -144,6 +150,7 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         spans=tuple(_spans(text, now)),
         latest=bool(_LATEST.search(text)),
         of_assistant=bool(_OF_ASSISTANT.search(text)),
+        wanted=wanted_by(text),
     )
 
 

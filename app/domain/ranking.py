@@ -5,32 +5,27 @@ items that an answer shows. Pure; used by recall and by the offline check in `be
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import numpy as np
-
 from app.domain import signals
-from app.domain.fusion import Vector, squash, standard
+from app.domain.columns import blended, columns_of
+from app.domain.coverage import Coverage
+from app.domain.fusion import Vector, squash
 from app.domain.normalise import normalise
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
 from app.domain.signals import Candidates, Row
+from app.domain.sparse import SparseVector
 
-# Hand weights beside those of the policy, measured on the five LoCoMo conversations (bench/locomo_offline.py) and on
-# the development scenarios; each lies on a plateau of both.
-SESSION = 0.3  # a turn gains from the best turns of its session: +1 point of recall@20 on LoCoMo
-QUESTION = 0.5  # a turn that asks holds no answer
-LENGTH = 0.3  # very short turns are generic
-ECHO = 1.0  # a nameless assistant mostly repeats what the user said: 8 points of evidence found in the scenarios
-RECENT = 0.3  # a tie is broken by time, and "now" or "latest" in the question asks for more
-LATEST = 1.0
 # A memory stands for its turn when it holds nearly as much of what the question asks as the turn itself.
 COVERS_TEXT = 0.6
 COVERS_DENSE = 0.0
 MEMORIES_PER_TURN = 2  # items that one turn may give
 TURN = "turn"
+# Of the weighted columns, those that an answer shows beside the raw scores; a trace shows all.
+SHOWN = ("memory", "coverage", "nearby", "speaker", "entity", "time", "recency", "retention")
 LIFT = 0.1  # between two pending turns that go before everything else
 
 
@@ -55,6 +50,7 @@ class Item:
     scores: dict[str, float]
     turn_ids: tuple[UUID, ...]  # the turns that it leads back to, best first
     type: str = TURN  # of a memory; turns are a type of their own
+    columns: Mapping[str, float] = field(default_factory=dict)  # every weighted signal, of the unit it stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +60,23 @@ class _Table:
     rows: Sequence[Row]
     place: Mapping[UUID, int]
     columns: Mapping[str, Vector]
+    raw: Mapping[str, Vector]
+    coverage: Coverage
     total: Mapping[UUID, float]
     cited: Mapping[UUID, Sequence[UUID]]  # turn to the memories that rest on it
 
     def score(self, name: str, id_: UUID) -> float:
-        return float(self.columns[name][self.place[id_]])
+        return float(self.raw[name][self.place[id_]])
 
 
-def rank(plan: QueryPlan, found: Candidates, weights: Weights, now: datetime, limit: int) -> list[Item]:
+def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to judge it by
+    plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime, limit: int
+) -> list[Item]:
     """The best `limit` candidates as items, best first. A kept memory takes the place of the turns it rests on."""
     rows = signals.rows_of(found)
     if not rows:
         return []
-    table = _table(rows, plan, found, weights, now)
+    table = _table(rows, plan, words, found, weights, now)
     units = [row.id for row in rows if row.memory is None or not _has_turn(row, found)]
     units.sort(key=lambda id_: -table.total[id_])
     if weights.recall.memories_first:
@@ -84,44 +84,17 @@ def rank(plan: QueryPlan, found: Candidates, weights: Weights, now: datetime, li
     return _distinct(_items(table, units), table, limit)
 
 
-def _table(rows: Sequence[Row], plan: QueryPlan, found: Candidates, weights: Weights, now: datetime) -> _Table:
+def _table(  # noqa: PLR0913, PLR0917 - as `rank`
+    rows: Sequence[Row], plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime
+) -> _Table:
     """Every signal over every candidate, and their weighted sum."""
-    recall = weights.recall
-    columns = signals.retrieved(rows, found.limit)
-    base = (
-        recall.dense * standard(columns["dense"], signals.has_vector(rows))
-        + recall.text * standard(columns["sparse"])
-        + recall.window * standard(columns["window"])
-    )
-    columns["speaker"] = signals.speakers(rows, plan)
-    columns["entity"] = signals.names(rows, plan)
-    columns["time"] = signals.times(rows, plan)
-    columns["retention"] = np.ones(len(rows))
-    if weights.retention:
-        columns["retention"] = signals.retention(rows, weights.tau_days, now, weights.use_gain)
-    columns["recency"] = signals.recency(rows, now)
-    total = (
-        base
-        + recall.speaker * columns["speaker"]
-        + recall.entity * columns["entity"]
-        + recall.time * columns["time"]
-        + recall.retention * columns["retention"]
-        + (LATEST if plan.latest else RECENT) * columns["recency"]
-        + SESSION * signals.sessions(rows, base)
-        + LENGTH * signals.lengths(rows)
-        - QUESTION * signals.questions(rows)
-        - (0.0 if plan.of_assistant else ECHO) * signals.echoes(rows)
-    )
-    if recall.granularity:
-        columns["granularity"] = signals.granularities(rows, columns["dense"], found.segments, found.scenes)
-        total = total + recall.granularity * columns["granularity"]
+    tau_days = weights.tau_days if weights.retention else None
+    columns, raw, coverage = columns_of(rows, plan, words, found, now, tau_days, weights.use_gain)
+    total = blended(columns, weights.recall)
     totals = dict(zip((row.id for row in rows), total.tolist(), strict=True))
-    cited = _cited(rows)
-    for turn, memories in cited.items():
-        if turn in totals:
-            totals[turn] += recall.memory * max(0.0, *(totals[id_] for id_ in memories))
     _lift(rows, totals)
-    return _Table(rows, {row.id: place for place, row in enumerate(rows)}, columns, totals, cited)
+    place = {row.id: number for number, row in enumerate(rows)}
+    return _Table(rows, place, columns, raw, coverage, totals, _cited(rows))
 
 
 def _cited(rows: Sequence[Row]) -> dict[UUID, list[UUID]]:
@@ -179,12 +152,16 @@ def _item(table: _Table, id_: UUID, unit: UUID) -> Item:
     if row.memory is not None:
         sources = [source.event_id for source in row.memory.sources]
         turns = tuple(sorted(sources, key=lambda turn: -table.total.get(turn, float("-inf"))))
-    scores = {name: round(float(values[place]), 4) for name, values in table.columns.items()}
+    scores = {name: round(float(values[place]), 4) for name, values in table.raw.items()}
+    scores |= {name: round(float(table.columns[name][place]), 4) for name in SHOWN}
     if row.pending is not None and row.evidence.dense is None:
         scores["dense"] = 0.0
     total = table.total[unit]
     type_ = row.memory.type.value if row.memory else TURN
-    return Item(Kind.MEMORY if row.memory else Kind.EVENT, id_, total, squash(total), scores, turns, type_)
+    at = table.place[unit]
+    columns = {name: float(values[at]) for name, values in table.columns.items()}
+    kind = Kind.MEMORY if row.memory else Kind.EVENT
+    return Item(kind, id_, total, squash(total), scores, turns, type_, columns)
 
 
 def within_share(items: Sequence[Item], limit: int, share: float) -> list[Item]:

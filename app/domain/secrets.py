@@ -57,6 +57,20 @@ _TRIGGER = re.compile(
 )
 
 
+# Cheap and wider than the trigger: most of what is said passes here at a twentieth of the cost.
+_HINTS = (
+    *("pass", "pwd", "code", "pw", "key", "token", "secret", "pin", "cvv", "cvc", "recovery", "seed", "otp", "bearer"),
+    *("://", "eyj", "-----begin", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "ghp_", "gho_", "ghu_", "ghr_", "ghs_"),
+    *("xox", "akia", "asia", "aiza", "hf_", "npm_", "pypi-", "glpat", "mneme_"),
+)
+_FOUR_DIGITS = re.compile(r"\d{4}")
+
+
+def _maybe(text: str) -> bool:
+    folded = text.casefold()
+    return any(hint in folded for hint in _HINTS) or _FOUR_DIGITS.search(text) is not None
+
+
 def luhn(digits: str) -> bool:
     """The check digit of payment cards."""
     total = 0
@@ -67,7 +81,7 @@ def luhn(digits: str) -> bool:
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
-    if not _TRIGGER.search(text):
+    if not _maybe(text) or not _TRIGGER.search(text):
         return []
     spans = [m.span() for m in _SHAPES.finditer(text)]
     for match in _NAMED.finditer(text):

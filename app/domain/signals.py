@@ -18,11 +18,24 @@ from app.domain.memory import Memory
 from app.domain.pending import PendingScore
 from app.domain.policy import TauDays
 from app.domain.query import QueryPlan
+from app.domain.sparse import SparseVector
 
 NOTHING = Evidence()
+NEAR_DAYS = 10.0
 HALF_RECENT = 30.0  # days after which what was said is half as recent; memory types fade on their own scale
 
 _ASKS = re.compile(r"\?[\s\"')\]]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The words of a candidate, and of a turn together with the turn before and after it."""
+
+    text: SparseVector | None
+    window: SparseVector | None = None
+
+
+NO_TERMS = Terms(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ class Candidates:
     pending: Mapping[UUID, PendingScore] = field(default_factory=dict)
     entities: Mapping[UUID, frozenset[str]] = field(default_factory=dict)  # of memories, normalised
     limit: int = 100
+    terms: Mapping[UUID, Terms] = field(default_factory=dict)
     segments: Granularity = NO_UNITS
     scenes: Granularity = NO_UNITS
 
@@ -49,6 +63,7 @@ class Row:
     evidence: Evidence
     pending: PendingScore | None
     entities: frozenset[str]
+    terms: Terms = NO_TERMS
 
     @property
     def text(self) -> str:
@@ -63,12 +78,21 @@ class Row:
 
 def rows_of(found: Candidates) -> list[Row]:
     """All candidates, turns first."""
+    evidence, terms, none = found.evidence, found.terms, frozenset[str]()
     turns = [
-        Row(id_, event, None, found.evidence.get(id_, NOTHING), found.pending.get(id_), frozenset())
+        Row(id_, event, None, evidence.get(id_, NOTHING), found.pending.get(id_), none, terms.get(id_, NO_TERMS))
         for id_, event in found.turns.items()
     ]
     memories = [
-        Row(id_, None, memory, found.evidence.get(id_, NOTHING), None, found.entities.get(id_, frozenset()))
+        Row(
+            id_,
+            None,
+            memory,
+            evidence.get(id_, NOTHING),
+            None,
+            found.entities.get(id_, none),
+            terms.get(id_, NO_TERMS),
+        )
         for id_, memory in found.memories.items()
     ]
     return turns + memories
@@ -113,21 +137,27 @@ def names(rows: Sequence[Row], plan: QueryPlan) -> Vector:
     return np.array([of(row) for row in rows])
 
 
-def times(rows: Sequence[Row], plan: QueryPlan) -> Vector:
-    """1 where a candidate was said in, or speaks of, a time that the question names."""
+def times(rows: Sequence[Row], plan: QueryPlan) -> tuple[Vector, Vector]:
+    """1 where a candidate was said in, or speaks of, a time that the question names; and how near to it what was said
+    lies, exp(-days / 10).
+    """
+    inside, near = np.zeros(len(rows)), np.zeros(len(rows))
     if not plan.spans:
-        return np.zeros(len(rows))
-
-    def of(row: Row) -> bool:
-        reaches = [(row.said, row.said + timedelta(microseconds=1))]
-        if row.memory is not None and row.memory.event_time is not None:
-            offset = row.said.utcoffset() or timedelta(0)
-            reaches.append((row.memory.event_time.start(offset), row.memory.event_time.end(offset)))
-        return any(
-            start < span_end and span_start < end for start, end in reaches for span_start, span_end in plan.spans
-        )
-
-    return np.array([float(of(row)) for row in rows])
+        return inside, near
+    said = np.array([row.said.timestamp() for row in rows])
+    for start, end in plan.spans:
+        first, last = start.timestamp(), end.timestamp()
+        inside = np.maximum(inside, (said >= first) & (said < last))
+        gap = np.maximum(np.maximum(first - said, said - last), 0.0) / 86_400
+        near = np.maximum(near, np.exp(-gap / NEAR_DAYS))
+    for place, row in enumerate(rows):
+        if row.memory is None or row.memory.event_time is None:
+            continue
+        offset = row.said.utcoffset() or timedelta(0)
+        start, end = row.memory.event_time.start(offset), row.memory.event_time.end(offset)
+        if any(start < span_end and span_start < end for span_start, span_end in plan.spans):
+            inside[place] = near[place] = 1.0
+    return inside, near
 
 
 def retention(rows: Sequence[Row], tau_days: TauDays, now: datetime, use_gain: float = 1.0) -> Vector:
@@ -150,16 +180,6 @@ def recency(rows: Sequence[Row], now: datetime) -> Vector:
     """1 for what is said now, one half after a month."""
     ages = np.array([max(0.0, (now - row.said).total_seconds() / 86_400) for row in rows])
     return 1.0 / (1.0 + ages / HALF_RECENT)
-
-
-def sessions(rows: Sequence[Row], base: Vector) -> Vector:
-    """For each turn the mean of the best three of its session; 0 for memories."""
-    grouped: dict[str, list[float]] = defaultdict(list)
-    for row, value in zip(rows, base.tolist(), strict=True):
-        if row.event is not None:
-            grouped[row.event.session_id].append(value)
-    best = {session: sum(sorted(values)[-3:]) / min(3, len(values)) for session, values in grouped.items()}
-    return np.array([best[row.event.session_id] if row.event is not None else 0.0 for row in rows])
 
 
 def lengths(rows: Sequence[Row]) -> Vector:

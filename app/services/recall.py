@@ -18,7 +18,8 @@ from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
 from app.domain.ranking import Item, Weights, rank, within_share
 from app.domain.scope import UserScope
-from app.domain.signals import Candidates
+from app.domain.signals import Candidates, Terms
+from app.domain.sparse import SparseVector
 from app.domain.sufficiency import BEST, Support, is_sufficient
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services import recall_units
@@ -27,7 +28,7 @@ from app.services.recall_search import Hits, Question
 from app.services.recall_units import Units
 from app.storage import blocks, recall, recall_memories
 from app.storage.db import Connection
-from app.storage.recall import AboutUser
+from app.storage.recall import AboutUser, FoundTurn
 from app.storage.recall_memories import FoundMemory
 
 # Limits on work, not on quality.
@@ -98,7 +99,9 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     units = recall_units.units(conn, query, policy, question, model=model)
     named = list(dict.fromkeys((*hits.memories, *units.scenes.nearest)))
     memories = recall_units.shown(
-        recall_memories.memories(conn, scope, narrowing, query.now, named, with_entities=bool(prepared.plan.names)),
+        recall_memories.memories(
+            conn, scope, narrowing, query.now, named, model=model, with_entities=bool(prepared.plan.names)
+        ),
         policy,
         query.now,
     )
@@ -106,13 +109,14 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     if Kind.EVENT in narrowing.searched:
         wanted |= dict.fromkeys(units.segments.nearest)
         wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
-    turns = recall.turns(conn, scope, narrowing, [id_ for id_ in wanted if id_ not in prepared.pending.events])
+    wanted_ids = [id_ for id_ in wanted if id_ not in prepared.pending.events]
+    turns = recall.turns(conn, scope, narrowing, wanted_ids, model=model)
     candidates = _candidates(prepared, question, hits, turns, memories, units)
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
     quota = policy.recall.type_share
     wide = query.trace or query.returns is Returns.ALL_MATCHES or quota < 1.0
-    ranked = rank(prepared.plan, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
+    ranked = rank(prepared.plan, question.words, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
     matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
     items = within_share(matching, query.limit, quota)
     near = [turn for item in items for turn in item.turn_ids[:1] if turn in candidates.turns]
@@ -146,21 +150,28 @@ def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
     prepared: Prepared,
     question: Question,
     hits: Hits,
-    turns: Mapping[UUID, Event],
+    turns: Mapping[UUID, FoundTurn],
     memories: Mapping[UUID, FoundMemory],
     units: Units,
 ) -> Candidates:
     """Turns from the index and pending ones, and memories, with their evidence."""
     evidence = {**hits.turns, **hits.memories}
-    known = dict(turns)
+    known = {id_: found.event for id_, found in turns.items()}
+    terms = {id_: Terms(_words(found.sparse), _words(found.window)) for id_, found in turns.items()}
+    terms |= {id_: Terms(_words(found.sparse)) for id_, found in memories.items()}
     scores: dict[UUID, PendingScore] = {}
     pending = prepared.pending
     if pending.events:
-        matched = [document(plain_text(turns[id_])) for id_, found in hits.turns.items() if found.text and id_ in turns]
+        matched = [
+            words
+            for id_, found in hits.turns.items()
+            if found.text and id_ in turns and (words := terms[id_].text) is not None
+        ]
         scores = rank_pending(question.words, pending.turns, matched, prepared.about.events)
         near = pending.evidence(question)
         chosen = pending.choose(scores, near, hits)
         known |= {id_: pending.events[id_] for id_ in chosen}
+        terms |= {id_: Terms(document(plain_text(pending.events[id_]))) for id_ in chosen}
         scores = {id_: scores[id_] for id_ in chosen}
         for id_ in chosen:
             if id_ in near:
@@ -172,9 +183,14 @@ def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
         pending=scores,
         entities={id_: found.entities for id_, found in memories.items()},
         limit=hits.limit,
+        terms=terms,
         segments=units.segments,
         scenes=units.scenes,
     )
+
+
+def _words(raw: bytes | None) -> SparseVector | None:
+    return SparseVector.from_bytes(raw) if raw is not None else None
 
 
 def _matches(item: Item) -> bool:

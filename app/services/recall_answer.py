@@ -183,7 +183,14 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
             "pending": len(gathered.prepared.pending.events),
         },
         "candidates": [
-            {"kind": item.kind.value, "id": str(item.id), "total": round(item.total, 4), "scores": item.scores}
+            {
+                "kind": item.kind.value,
+                "id": str(item.id),
+                "turns": [str(turn) for turn in item.turn_ids],
+                "total": round(item.total, 4),
+                "scores": item.scores,
+                "signals": {name: round(value, 4) for name, value in item.columns.items() if value},
+            }
             for item in gathered.ranked
         ],
     }

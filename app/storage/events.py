@@ -18,19 +18,21 @@ from app.storage.db import Connection, Row
 
 COLUMNS = (
     "id, client_id, user_id, session_id, agent_id, role, name, content, occurred_at, utc_offset, metadata, seq,"
-    " created_at, state, skip_reason"
+    " created_at, state, skip_reason, place"
 )
 
 INSERT = """
 INSERT INTO events (id, project_id, user_id, session_id, client_id, agent_id, role, name, content, occurred_at,
-                    utc_offset, metadata, content_hash)
+                    utc_offset, metadata, content_hash, place)
 SELECT e.id, %(project)s, e.user_id, e.session_id, e.client_id, e.agent_id, e.role, e.name, e.content, e.occurred_at,
-       e.utc_offset, e.metadata, e.content_hash
+       e.utc_offset, e.metadata, e.content_hash,
+       s.events + row_number() OVER (PARTITION BY e.user_id, e.session_id ORDER BY e.place)
 FROM unnest(%(ids)s::uuid[], %(users)s::text[], %(sessions)s::text[], %(clients)s::text[], %(agents)s::text[],
             %(roles)s::text[], %(names)s::text[], %(contents)s::text[], %(times)s::timestamptz[], %(offsets)s::int[],
             %(metadata)s::json[], %(hashes)s::bytea[]) WITH ORDINALITY
      AS e (id, user_id, session_id, client_id, agent_id, role, name, content, occurred_at, utc_offset, metadata,
            content_hash, place)
+JOIN sessions s ON s.project_id = %(project)s AND s.user_id = e.user_id AND s.session_id = e.session_id
 ORDER BY e.place
 ON CONFLICT (project_id, user_id, session_id, client_id) DO NOTHING RETURNING id
 """
@@ -236,9 +238,10 @@ def to_event(row: Row) -> Event:
         name=row["name"],
         content=row["content"],
         occurred_at=row["occurred_at"].astimezone(timezone(timedelta(seconds=row["utc_offset"]))),
-        metadata=row["metadata"],
+        metadata=row["metadata"] or {},
         seq=row["seq"],
         created_at=row["created_at"],
         state=EventState(row["state"]),
         skip_reason=row["skip_reason"],
+        place=row["place"],
     )

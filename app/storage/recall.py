@@ -25,7 +25,7 @@ SELECT (SELECT body FROM policies WHERE project_id = %(project)s) AS policy,
 """
 
 # What an app attached to a turn takes no part in a recall, and parsing it would cost more than reading the rows.
-COLUMNS = EVENT_COLUMNS.replace(" metadata,", " '{}'::json AS metadata,")
+COLUMNS = EVENT_COLUMNS.replace(" metadata,", " NULL AS metadata,")
 
 # A turn that only supports statements that no longer hold; for `latest_only`.
 OUTDATED = """
@@ -56,6 +56,15 @@ class AboutUser:
     policy: Policy
     events: int
     speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTurn:
+    """A turn that may be shown, and its stored words: of itself, and with the turns beside it."""
+
+    event: Event
+    sparse: bytes | None
+    window: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +128,21 @@ def pending(
     return [PendingRow(to_event(row), row["dense"], row["sparse"]) for row in rows], total
 
 
-def turns(conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Sequence[UUID]) -> dict[UUID, Event]:
-    """Those of the turns that exist and satisfy the narrowing, in the order of `ids`."""
+def turns(
+    conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Sequence[UUID], *, model: str
+) -> dict[UUID, FoundTurn]:
+    """Those of the turns that exist and satisfy the narrowing, in the order of `ids`, with their words."""
     if not ids:
         return {}
     where, values = narrow(narrowing)
-    rows = _events(conn, scope, f"e.id = ANY (%(ids)s) AND {where}", values | {"ids": list(ids)})
-    found = {event.id: event for event in rows}
+    rows = conn.execute(
+        f"SELECT {COLUMNS}, v.sparse, v.sparse_window FROM events e"
+        " LEFT JOIN (SELECT target_id, sparse, sparse_window FROM vectors WHERE model = %(model)s) v"
+        " ON v.target_id = e.id"
+        f" WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.id = ANY (%(ids)s) AND {where}",
+        values | {"ids": list(ids), "model": model, "project": scope.project_id, "user": scope.user_id},
+    ).fetchall()
+    found = {row["id"]: FoundTurn(to_event(row), row["sparse"], row["sparse_window"]) for row in rows}
     return {id_: found[id_] for id_ in ids if id_ in found}
 
 

@@ -32,7 +32,7 @@ KNOWN_THEN = """
 """
 
 SELECT = """
-SELECT m.*,
+SELECT m.*, (SELECT v.sparse FROM vectors v WHERE v.target_id = m.id AND v.model = %(model)s) AS sparse,
        (SELECT coalesce(json_agg(json_build_array(e.id, e.client_id, e.session_id,
                                                   extract(epoch FROM e.occurred_at), e.utc_offset)
                                  ORDER BY e.occurred_at, e.seq), '[]')
@@ -58,6 +58,7 @@ class FoundMemory:
 
     memory: Memory
     entities: frozenset[str]
+    sparse: bytes | None = None  # its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def memories(  # noqa: PLR0913 - whose, from which view, how much of them
     now: datetime,
     ids: Sequence[UUID],
     *,
+    model: str,
     with_entities: bool = True,
 ) -> dict[UUID, FoundMemory]:
     """Those of the memories that hold from this point of view, in the order of `ids`."""
@@ -93,7 +95,8 @@ def memories(  # noqa: PLR0913 - whose, from which view, how much of them
         entities=ENTITIES if with_entities else "'{}'::text[]",
         condition=f"m.id = ANY (%(ids)s) AND {condition}",
     )
-    rows = conn.execute(sql, values | {"ids": list(ids), "project": scope.project_id, "user": scope.user_id}).fetchall()
+    named = values | {"ids": list(ids), "model": model, "project": scope.project_id, "user": scope.user_id}
+    rows = conn.execute(sql, named).fetchall()
     found = {row["id"]: _found(row, narrowing) for row in rows}
     return {id_: found[id_] for id_ in ids if id_ in found}
 
@@ -153,7 +156,7 @@ def _found(row: Row, narrowing: Narrowing) -> FoundMemory:
     memory = to_memory(row, [_source(entry) for entry in row["sources"]])
     if narrowing.as_of is not None and memory.status is not MemoryStatus.ARCHIVED:
         memory = replace(memory, status=MemoryStatus.ACTIVE)  # what was replaced later was the belief then
-    return FoundMemory(memory, frozenset(row["entities"]))
+    return FoundMemory(memory, frozenset(row["entities"]), row["sparse"])
 
 
 def _source(entry: list[Any]) -> Source:

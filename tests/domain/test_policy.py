@@ -65,13 +65,14 @@ def test_every_setting_is_read_somewhere():
         path.read_text()
         for package in ("app", "workers")
         for path in (ROOT / package).rglob("*.py")
-        if path != ROOT / "app/domain/policy.py"
+        if path.name not in {"policy.py", "presets.py"}
     )
+    columns = (ROOT / "app/domain/columns.py").read_text()  # a weight is read by the name of its column
     silent = [
         f"{section}.{name}"
         for section, field in Policy.model_fields.items()
         for name in field.annotation.model_fields
-        if not re.search(rf"\.{name}\b", sources)
+        if not re.search(rf"\.{name}\b", sources) and not (section == "recall" and f'"{name}": ' in columns)
     ]
     assert silent == []
 

@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.event import Event, EventState, Role
 from app.domain.fusion import Evidence, floor, standard
+from app.domain.lexical import query_vector
 from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
 from app.domain.pending import PendingScore
 from app.domain.policy import DEFAULT
@@ -19,6 +20,7 @@ from app.domain.signals import Candidates
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 WEIGHTS = Weights(DEFAULT.recall, DEFAULT.retention.tau_days)
 PLAN = understand("Where did Anna move?", {"Anna", "Ben"}, NOW)
+WORDS = query_vector(PLAN.lexical)
 
 
 def event(number, text, name="Anna", session="s1", state=EventState.PROCESSED):
@@ -52,7 +54,7 @@ EVIDENCE = {
 
 
 def test_items_follow_the_evidence_and_scores_the_rank():
-    items = rank(PLAN, candidates([SMALL, OTHER, MOVED], evidence=EVIDENCE), WEIGHTS, NOW, 10)
+    items = rank(PLAN, WORDS, candidates([SMALL, OTHER, MOVED], evidence=EVIDENCE), WEIGHTS, NOW, 10)
     assert [item.id for item in items] == [MOVED.id, OTHER.id, SMALL.id]
     assert items[0].score > items[1].score > items[2].score
     assert all(0 <= item.score <= 1 for item in items)
@@ -62,7 +64,7 @@ def test_items_follow_the_evidence_and_scores_the_rank():
 def test_a_memory_that_covers_its_turn_takes_its_place():
     fact = memory(9, "Anna moved to Lisbon in May 2025.", MOVED)
     evidence = EVIDENCE | {fact.id: Evidence(0.6, 4.5)}
-    items = rank(PLAN, candidates([MOVED, OTHER, SMALL], [fact], evidence), WEIGHTS, NOW, 10)
+    items = rank(PLAN, WORDS, candidates([MOVED, OTHER, SMALL], [fact], evidence), WEIGHTS, NOW, 10)
     assert [(item.kind, item.id) for item in items] == [
         (Kind.MEMORY, fact.id),
         (Kind.EVENT, OTHER.id),
@@ -74,35 +76,37 @@ def test_a_memory_that_covers_its_turn_takes_its_place():
 def test_a_memory_of_another_part_of_the_turn_does_not_hide_it():
     fact = memory(9, "Anna's flat is tiny.", MOVED)
     evidence = EVIDENCE | {fact.id: Evidence(0.2, None)}
-    items = rank(PLAN, candidates([MOVED, OTHER], [fact], evidence), WEIGHTS, NOW, 10)
+    items = rank(PLAN, WORDS, candidates([MOVED, OTHER], [fact], evidence), WEIGHTS, NOW, 10)
     assert [item.id for item in items] == [MOVED.id, OTHER.id]
 
 
 def test_two_memories_of_one_turn_stay_two_items():
     facts = [memory(8, "Anna moved to Lisbon.", MOVED), memory(9, "Anna moved to a tiny flat.", MOVED)]
     evidence = EVIDENCE | {facts[0].id: Evidence(0.6, 5.0), facts[1].id: Evidence(0.5, 4.0)}
-    items = rank(PLAN, candidates([MOVED, OTHER], facts, evidence), WEIGHTS, NOW, 10)
+    items = rank(PLAN, WORDS, candidates([MOVED, OTHER], facts, evidence), WEIGHTS, NOW, 10)
     assert [item.id for item in items] == [facts[0].id, facts[1].id, OTHER.id]
 
 
 def test_no_event_beside_a_memory_that_cites_it():
     fact = memory(9, "Anna moved to Lisbon, into a flat with a river view.", OTHER, MOVED)
     evidence = EVIDENCE | {fact.id: Evidence(0.6, 6.0)}
-    items = rank(PLAN, candidates([MOVED, OTHER, SMALL], [fact], evidence), WEIGHTS, NOW, 10)
+    items = rank(PLAN, WORDS, candidates([MOVED, OTHER, SMALL], [fact], evidence), WEIGHTS, NOW, 10)
     assert [item.id for item in items] == [fact.id, SMALL.id]
     assert items[0].turn_ids == (MOVED.id, OTHER.id)
 
 
 def test_a_memory_without_turns_is_an_item_of_its_own():
     fact = memory(9, "Anna moved to Lisbon.")
-    items = rank(PLAN, candidates([OTHER, SMALL], [fact], EVIDENCE | {fact.id: Evidence(0.7, 6.0)}), WEIGHTS, NOW, 10)
+    items = rank(
+        PLAN, WORDS, candidates([OTHER, SMALL], [fact], EVIDENCE | {fact.id: Evidence(0.7, 6.0)}), WEIGHTS, NOW, 10
+    )
     assert items[0].id == fact.id
 
 
 def test_what_was_said_before_is_not_said_again():
     again = event(4, "the flat has a VIEW of the river!")
     evidence = EVIDENCE | {again.id: Evidence(0.39, 2.0, 4.0)}
-    items = rank(PLAN, candidates([MOVED, OTHER, again], evidence=evidence), WEIGHTS, NOW, 10)
+    items = rank(PLAN, WORDS, candidates([MOVED, OTHER, again], evidence=evidence), WEIGHTS, NOW, 10)
     assert [item.id for item in items] == [MOVED.id, OTHER.id]
 
 
@@ -113,19 +117,19 @@ def test_a_pending_turn_with_a_rare_word_comes_first(place):
     fresh = event(99, "zephyrine", name=None, state=EventState.PENDING)
     turns.insert(place, fresh)
     pending = {fresh.id: PendingScore(3.0, 3.0, 4.0)}
-    assert rank(PLAN, candidates(turns, evidence=evidence, pending=pending), WEIGHTS, NOW, 5)[0].id == fresh.id
+    assert rank(PLAN, WORDS, candidates(turns, evidence=evidence, pending=pending), WEIGHTS, NOW, 5)[0].id == fresh.id
 
 
 def test_a_time_in_the_question_boosts_and_never_filters():
     plan = understand("What did Anna do on 2 May 2025?", {"Anna"}, NOW)
     other = replace(OTHER, occurred_at=datetime(2025, 3, 1, tzinfo=UTC))
     found = candidates([MOVED, other], evidence={MOVED.id: Evidence(0.4, 2.0, 2.0), other.id: Evidence(0.41, 2.0, 2.0)})
-    items = rank(plan, found, WEIGHTS, NOW, 10)
+    items = rank(plan, query_vector(plan.lexical), found, WEIGHTS, NOW, 10)
     assert [item.id for item in items] == [MOVED.id, other.id]
 
 
 def test_nothing_found_is_nothing():
-    assert rank(PLAN, candidates(), WEIGHTS, NOW, 10) == []
+    assert rank(PLAN, WORDS, candidates(), WEIGHTS, NOW, 10) == []
 
 
 def test_missing_scores():

@@ -1,0 +1,76 @@
+"""How much of a question's words each candidate holds, alone and with the turns around it. Pure numpy; for `signals`.
+
+A word counts by its IDF among the candidates: what every candidate holds says little about any of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.fusion import Vector
+from app.domain.sparse import SparseVector
+
+REACH = 3  # turns to each side
+FADING = 0.2  # a word counts this much less with each turn of distance; found with bench/tune.py
+
+Matrix = npt.NDArray[np.float64]
+Neighbours = Sequence[Mapping[int, int]]  # for each row: distance (-3..3) to the row of the turn there
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Shares of the question's IDF, between 0 and 1: by the text itself, with one turn to each side, with three; by
+    the best single candidate; and by all of them together.
+    """
+
+    own: Vector
+    around: Vector
+    nearby: Vector
+    weights: Vector  # IDF of each word of the question, summing up to 1
+    held: Matrix  # rows x words: whether the row itself holds the word
+
+    @property
+    def best(self) -> float:
+        """The most that one candidate covers."""
+        return float(self.own.max()) if len(self.own) else 0.0
+
+    @property
+    def known(self) -> float:
+        """What all candidates cover together."""
+        return float(self.held.max(axis=0) @ self.weights) if self.held.size else 0.0
+
+
+def covered(
+    words: SparseVector,
+    texts: Sequence[SparseVector | None],
+    windows: Sequence[SparseVector | None],
+    neighbours: Neighbours,
+) -> Coverage:
+    """Coverage of `words` by candidates: their own terms, those of their windows, and who their neighbours are."""
+    terms = words.indices.astype(np.uint32)
+    held, framed = holding(terms, texts), holding(terms, windows)
+    frequency = held.sum(axis=0)
+    idf = np.log(1.0 + (len(texts) - frequency + 0.5) / (frequency + 0.5))
+    weights = idf / idf.sum() if idf.sum() > 0 else idf
+    around = np.maximum(held, framed)
+    nearby = np.maximum(held, (1.0 - FADING) * framed)
+    for row, found in enumerate(neighbours):
+        for distance, other in found.items():
+            np.maximum(nearby[row], (1.0 - FADING * abs(distance)) * held[other], out=nearby[row])
+    return Coverage(held @ weights, around @ weights, nearby @ weights, weights, held)
+
+
+def holding(terms: npt.NDArray[np.uint32], documents: Sequence[SparseVector | None]) -> Matrix:
+    """Documents over terms (ascending): 1 where the document holds the term."""
+    matrix = np.zeros((len(documents), len(terms)))
+    known = [(row, document.indices) for row, document in enumerate(documents) if document is not None]
+    if not len(terms) or not known:
+        return matrix
+    indices = np.concatenate([found for _, found in known])
+    rows = np.repeat([row for row, _ in known], [len(found) for _, found in known])
+    places = np.minimum(np.searchsorted(terms, indices), len(terms) - 1)
+    match = terms[places] == indices
+    matrix[rows[match], places[match]] = 1.0
+    return matrix

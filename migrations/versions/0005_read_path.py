@@ -1,0 +1,19 @@
+"""A turn's place in its session, and a version of what each user has: runs the .sql file of the same name."""
+
+from pathlib import Path
+
+import psycopg
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """A column that may be null, and a table that triggers fill: code of the revision before does not notice."""
+    driver = op.get_bind().connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError("the psycopg dialect is needed")
+    driver.execute(Path(__file__).with_suffix(".sql").read_bytes())

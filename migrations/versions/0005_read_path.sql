@@ -1,0 +1,66 @@
+-- What recall reads beside the rows themselves.
+
+-- The place of a turn in its session, in order of arrival: recall knows by it which candidates were neighbours.
+ALTER TABLE events ADD COLUMN place integer;
+UPDATE events e SET place = o.place FROM (
+    SELECT id, row_number() OVER (PARTITION BY project_id, user_id, session_id ORDER BY seq) AS place FROM events) o
+WHERE o.id = e.id;
+
+-- Rises with every change of what a recall of this user may answer; part of the key of a cached answer.
+CREATE TABLE user_versions (
+    project_id uuid NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    user_id text NOT NULL,
+    version bigint NOT NULL,
+    PRIMARY KEY (project_id, user_id)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
+ALTER TABLE user_versions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE user_versions FORCE ROW LEVEL SECURITY;
+CREATE POLICY scope ON user_versions USING (
+    project_id = nullif(current_setting('mneme.project', true), '')::uuid
+    AND (user_id = current_setting('mneme.user', true) OR current_setting('mneme.all_users', true) = 'on'));
+GRANT SELECT, INSERT, UPDATE, DELETE ON user_versions TO mneme_app;
+
+-- Users in one order, so that two batches of several users queue instead of deadlocking.
+CREATE FUNCTION bump_user_versions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO user_versions AS v (project_id, user_id, version)
+    SELECT DISTINCT project_id, user_id, 1::bigint FROM changed ORDER BY 1, 2
+    ON CONFLICT (project_id, user_id) DO UPDATE SET version = v.version + 1;
+    RETURN NULL;
+END $$;
+
+-- A memory that was only served keeps its version, so it changes nothing here: answers to exact repeats stay cached.
+CREATE FUNCTION bump_for_memories() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO user_versions AS v (project_id, user_id, version)
+    SELECT DISTINCT n.project_id, n.user_id, 1::bigint FROM changed n JOIN before o ON o.id = n.id
+    WHERE (n.version, n.indexed_version, n.status, n.frozen, n.importance, n.confidence)
+          IS DISTINCT FROM (o.version, o.indexed_version, o.status, o.frozen, o.importance, o.confidence)
+       OR n.live_until IS DISTINCT FROM o.live_until OR n.expires_at IS DISTINCT FROM o.expires_at
+    ORDER BY 1, 2
+    ON CONFLICT (project_id, user_id) DO UPDATE SET version = v.version + 1;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER events_added AFTER INSERT ON events REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER events_changed AFTER UPDATE ON events REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER events_gone AFTER DELETE ON events REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER memories_added AFTER INSERT ON memories REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER memories_changed AFTER UPDATE ON memories REFERENCING NEW TABLE AS changed OLD TABLE AS before
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_for_memories();
+CREATE TRIGGER memories_gone AFTER DELETE ON memories REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER sources_added AFTER INSERT ON memory_sources REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER sources_gone AFTER DELETE ON memory_sources REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER blocks_added AFTER INSERT ON blocks REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER blocks_changed AFTER UPDATE ON blocks REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+CREATE TRIGGER blocks_gone AFTER DELETE ON blocks REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
