@@ -5,7 +5,7 @@ items that an answer shows. Pure; used by recall and by the offline check in `be
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -81,7 +81,10 @@ def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to 
     units.sort(key=lambda id_: -table.total[id_])
     if weights.recall.memories_first:
         units.sort(key=lambda id_: id_ in found.turns and id_ not in table.cited)
-    return _distinct(_items(table, units), table, limit)
+    items = list(_items(table, units))
+    if not weights.recall.memories_first:
+        items.sort(key=lambda item: -item.total)
+    return _distinct(iter(items), table, limit)
 
 
 def _table(  # noqa: PLR0913, PLR0917 - as `rank`
@@ -122,8 +125,11 @@ def _items(table: _Table, units: Sequence[UUID]) -> Iterator[Item]:
             continue
         keepers = [id_ for id_ in table.cited.get(unit, ()) if id_ not in taken and _stands(table, id_, unit, shown)]
         keepers.sort(key=lambda id_: -table.total[id_])
-        for id_ in keepers[:MEMORIES_PER_TURN] or [unit]:
+        for place, id_ in enumerate(keepers[:MEMORIES_PER_TURN] or [unit]):
             item = _item(table, id_, unit)
+            if place and item.turn_ids == (unit,):  # a further memory of the same turn has the place that it earns
+                total = min(item.total, table.total[id_])
+                item = replace(item, total=total, score=squash(total))
             taken.update((id_, *item.turn_ids))
             if item.kind is Kind.EVENT:
                 shown.add(id_)

@@ -12,15 +12,14 @@ from uuid import UUID
 from app.domain.blocks import ShownBlock
 from app.domain.event import Event
 from app.domain.keytext import plain_text
-from app.domain.lexical import query_vector
 from app.domain.pending import PendingScore, rank_pending
 from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
 from app.domain.ranking import Item, Weights, rank, within_share
 from app.domain.scope import UserScope
-from app.domain.signals import Candidates, Terms
+from app.domain.signals import NO_TERMS, Candidates, Terms
 from app.domain.sparse import SparseVector
-from app.domain.sufficiency import BEST, Support, is_sufficient
+from app.domain.sufficiency import SEEN, Judgement, Support, judge
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services import recall_units
 from app.services.recall_pending import PendingTurns, document
@@ -65,7 +64,12 @@ class Gathered:
     tail: Sequence[Event]
     blocks: Sequence[ShownBlock]
     history: Sequence[Event] | None
-    sufficient: bool
+    judgement: Judgement
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether the items are good enough to answer from."""
+        return self.judgement.sufficient
 
 
 def prepare(conn: Connection, query: RecallQuery, *, model: str) -> Prepared:
@@ -116,7 +120,9 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
     quota = policy.recall.type_share
     wide = query.trace or query.returns is Returns.ALL_MATCHES or quota < 1.0
-    ranked = rank(prepared.plan, question.words, candidates, weights, query.now, MOST_ITEMS if wide else query.limit)
+    ranked = rank(
+        prepared.plan, question.words, candidates, weights, query.now, MOST_ITEMS if wide else max(query.limit, SEEN)
+    )
     matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
     items = within_share(matching, query.limit, quota)
     near = [turn for item in items for turn in item.turn_ids[:1] if turn in candidates.turns]
@@ -131,7 +137,13 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
         tail=recall.tail(conn, scope, narrowing, query.session_id, limit=tail_size) if query.session_id else [],
         blocks=_blocks(conn, query, policy),
         history=_history(conn, query, prepared),
-        sufficient=is_sufficient(_support(items, candidates, question)),
+        judgement=judge(
+            query.text,
+            prepared.plan.lexical,
+            prepared.plan.wanted,
+            _support(ranked, candidates),
+            blind=question.vector is None,
+        ),
     )
 
 
@@ -197,17 +209,22 @@ def _matches(item: Item) -> bool:
     return item.scores["sparse"] > 0 or item.scores["dense"] >= MATCH_DENSE
 
 
-def _support(items: Sequence[Item], candidates: Candidates, question: Question) -> list[Support]:
+def _support(ranked: Sequence[Item], candidates: Candidates) -> list[Support]:
     """What the best items offer for the question."""
-    words = set(question.words.indices.tolist())
     supports = []
-    for item in items[:BEST]:
-        evidence = candidates.evidence.get(item.id)
+    for item in ranked[:SEEN]:
         memory = candidates.memories.get(item.id)
-        text = memory.text if memory else candidates.turns[item.id].content
-        shared = words & set(query_vector(text).indices.tolist())
-        dense = evidence.dense if evidence else None
-        supports.append(Support(dense, len(shared) / len(words) if words else 0.0))
+        words = candidates.terms.get(item.id, NO_TERMS).text
+        supports.append(
+            Support(
+                dense=item.scores["dense"],
+                memory=memory is not None,
+                terms=frozenset(words.indices.tolist()) if words is not None else frozenset(),
+                text=memory.text if memory is not None else candidates.turns[item.id].content,
+                total=item.total,
+                signals=item.columns,
+            )
+        )
     return supports
 
 

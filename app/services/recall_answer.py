@@ -175,12 +175,17 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
             "names": list(plan.names),
             "times": [[start.isoformat(), end.isoformat()] for start, end in plan.spans],
             "latest": plan.latest,
+            "wanted": plan.wanted.value,
         },
         "milliseconds": {step: round(1e3 * spent, 3) for step, spent in seconds.items()},
         "counts": {
             "turns": len(gathered.turns),
             "memories": len(gathered.memories),
             "pending": len(gathered.prepared.pending.events),
+        },
+        "support": {
+            "margin": round(gathered.judgement.margin, 4),
+            **{name: round(value, 4) for name, value in gathered.judgement.features.items()},
         },
         "candidates": [
             {

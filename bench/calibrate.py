@@ -1,0 +1,104 @@
+"""Fits the judgement of `sufficient` on scenarios whose questions are marked answerable or not, through traces.
+
+    python bench/calibrate.py --scenarios FILE --key KEY [--base-url URL] [--suffix S] [--refused .05] [--write]
+
+The scenarios must have been posted and processed. A logistic model (both classes weigh the same, ridge) over the
+features of app/domain/sufficiency.py; the threshold refuses the given share of the answerable questions. Printed: what
+is abstained and not refused on the data itself, and with each eighth of the scenarios judged by a model of the others.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+from scipy.optimize import minimize
+
+Array = npt.NDArray[np.float64]
+FOLDS = 8
+
+
+def asked(path: Path, suffix: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
+    """Fold, whether it can be answered, and the body of the recall."""
+    for number, line in enumerate(path.read_text().splitlines()):
+        scenario = json.loads(line)
+        for question in scenario.get("recall", []):
+            as_of = question.get("as_of", scenario["now"])
+            body = {"user_id": scenario["user_id"] + suffix, "query": question["query"], "as_of": as_of}
+            yield number % FOLDS, question.get("answerable") is not False, body
+
+
+def fit(features: Array, good: npt.NDArray[np.bool_], ridge: float) -> Array:
+    """Weights of standardised features, the intercept last."""
+    rows = np.column_stack([features, np.ones(len(features))])
+    sign = np.where(good, 1.0, -1.0)
+    share = np.where(good, 0.5 / good.mean(), 0.5 / (1 - good.mean()))
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        score = sign * (rows @ weights)
+        pull = -sign * share / (1 + np.exp(np.clip(score, -50, 50)))
+        penalty = ridge * np.append(weights[:-1], 0.0)
+        return float((share * np.logaddexp(0, -score)).sum() + penalty @ weights / 2), rows.T @ pull + penalty
+
+    found: Array = minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B").x
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenarios", type=Path, required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--base-url", default="http://127.0.0.1:8000")
+    parser.add_argument("--suffix", default="")
+    parser.add_argument("--ridge", type=float, default=60.0)
+    parser.add_argument("--refused", type=float, default=0.05)
+    parser.add_argument("--without", nargs="*", default=[], help="features that take no part")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    folds, good, features, names = [], [], [], []
+    with httpx.Client(base_url=args.base_url, headers={"Authorization": f"Bearer {args.key}"}, timeout=30) as http:
+        for fold, answerable, body in track(list(asked(args.scenarios, args.suffix)), "asking"):
+            options = {"max_tokens": 16, "include": ["trace"], "record_usage": False, "cache": "off"}
+            support = http.post("/v1/recall", json=body | options).raise_for_status().json()["trace"]["support"]
+            names = [name for name in support if name != "margin" and name not in args.without] or names
+            if len(support) > 1:
+                folds.append(fold)
+                good.append(answerable)
+                features.append([support[name] for name in names])
+    report(np.array(features), np.array(good), np.array(folds), names, args)
+
+
+def report(
+    features: Array,
+    good: npt.NDArray[np.bool_],
+    folds: npt.NDArray[np.int_],
+    names: list[str],
+    args: argparse.Namespace,
+) -> None:
+    """Both kinds of error, and the weights on the raw features with the threshold at zero."""
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
+    scaled = (features - mean) / spread
+    whole = fit(scaled, good, args.ridge)
+    own = np.column_stack([scaled, np.ones(len(scaled))]) @ whole
+    held = np.zeros(len(good))
+    for fold in range(FOLDS):
+        away = folds == fold
+        held[away] = np.column_stack([scaled[away], np.ones(away.sum())]) @ fit(scaled[~away], good[~away], args.ridge)
+    for what, margin in (("fitted", own), ("held out", held)):
+        at = np.quantile(margin[good], args.refused)
+        print(f"{what:9} abstained {(margin[~good] < at).mean():.3f}, not refused {(margin[good] >= at).mean():.3f}")
+    if args.write:
+        raw = whole[:-1] / spread
+        intercept = whole[-1] - float(raw @ mean) - float(np.quantile(own[good], args.refused))
+        for name, weight in zip(names, raw, strict=True):
+            print(f'    "{name}": {weight:.3f},')
+        print(f"INTERCEPT = {intercept:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Fits the weights of recall's signals on conversations, through the traces of a running service.
+
+    python bench/tune.py --locomo FILE --scenarios FILE --key KEY [--base-url URL] [--suffix S] [--ridge 2] [--write]
+
+Both data sets must have been posted and processed (tools/score_locomo.py and tools/score_scenarios.py do that). Every
+question is asked with `include: ["trace"]`; a linear model over the signals is fitted so that each evidence turn stands
+above the other candidates, log(1 + sum exp(other - evidence)), with a ridge. It prints the figures on the data itself
+and cross-validated: each conversation (and a fifth of the scenarios) scored with weights that never saw it. `--write`
+prints the weights as the policy has them. Signals of weight 0 take part too.
+"""
+
+import argparse
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+from scipy.optimize import minimize
+
+Array = npt.NDArray[np.float64]
+FIXED = {"granularity": 0.0, "retention": 0.1}  # not on these data: nothing here is old, and units are off
+MOST = 100  # candidates that a trace lists
+
+
+@dataclass
+class Asked:
+    """One question: its candidates over the signals, which of them lead to evidence, and how much evidence there is."""
+
+    fold: str
+    data: str
+    features: Array
+    gold: npt.NDArray[np.bool_]
+    wanted: int
+
+
+def questions(locomo: Path, scenarios: Path, suffix: str) -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
+    """Data set, fold, the body of the recall, and the client ids of the evidence."""
+    for sample in json.loads(locomo.read_text()):
+        name = sample["sample_id"]
+        for qa in sample["qa"]:
+            gold = {m for text in qa.get("evidence", []) for m in re.findall(r"D\d+:\d+", text)}
+            if qa["category"] != 5 and gold:
+                body = {"user_id": name + suffix, "query": qa["question"]}
+                yield "locomo", name, body, {f"{name}:{turn}{suffix}" for turn in gold}
+    for number, line in enumerate(scenarios.read_text().splitlines()):
+        scenario = json.loads(line)
+        for asked in scenario.get("recall", []):
+            if asked.get("evidence") and asked.get("answerable") is not False:
+                as_of = asked.get("as_of", scenario["now"])
+                body = {"user_id": scenario["user_id"] + suffix, "query": asked["query"], "as_of": as_of}
+                yield "scenarios", str(number % 5), body, {turn + suffix for turn in asked["evidence"]}
+
+
+def collect(http: httpx.Client, args: argparse.Namespace) -> tuple[list[str], list[Asked]]:
+    """Every question with its candidates as the service saw them."""
+    names: list[str] = [
+        name
+        for name, value in http.get("/v1/policy").json()["policy"]["recall"].items()
+        if isinstance(value, float) and name not in {"neighbour_share", "type_share"}
+    ]
+    clients: dict[str, dict[str, str]] = {}
+    asked = []
+    for data, fold, body, gold in track(list(questions(args.locomo, args.scenarios, args.suffix)), "asking"):
+        user = body["user_id"]
+        if user not in clients:
+            clients[user] = dict(_clients(http, user))
+        options = {"limit": 20, "max_tokens": 16, "include": ["trace"], "record_usage": False, "cache": "off"}
+        trace = http.post("/v1/recall", json=body | options).raise_for_status().json()["trace"]
+        found = trace["candidates"][:MOST]
+        if not found:
+            continue
+        features = np.array([[one["signals"].get(name, 0.0) for name in names] for one in found])
+        hit = np.array([bool(gold & {clients[user].get(turn, "") for turn in one["turns"]}) for one in found])
+        asked.append(Asked(fold, data, features, hit, len(gold)))
+    return names, asked
+
+
+def _clients(http: httpx.Client, user: str) -> Iterator[tuple[str, str]]:
+    cursor: str | None = None
+    while True:
+        params = {"user_id": user, "limit": 1000} | ({"cursor": cursor} if cursor else {})
+        page = http.get("/v1/events", params=params).raise_for_status().json()
+        yield from ((event["id"], event["client_id"]) for event in page["items"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+
+
+def fit(asked: Sequence[Asked], ridge: float, fixed: dict[int, float], upper: int) -> Array:
+    """The weights; questions without evidence among their candidates teach nothing. Of the others only the `upper`
+    best by a first fit count in a second one, so that the order near the top decides.
+    """
+    usable = [one for one in asked if one.gold.any() and not one.gold.all()]
+    weights = _fit([(one.features, one.gold) for one in usable], ridge, fixed)
+    for _ in range(2):
+        near = []
+        for one in usable:
+            others = np.flatnonzero(~one.gold)
+            kept = others[np.argsort(-(one.features @ weights)[others])][:upper]
+            rows = np.concatenate([np.flatnonzero(one.gold), kept])
+            near.append((one.features[rows], one.gold[rows]))
+        weights = _fit(near, ridge, fixed, weights)
+    return weights
+
+
+def _fit(
+    asked: Sequence[tuple[Array, npt.NDArray[np.bool_]]],
+    ridge: float,
+    fixed: dict[int, float],
+    start: Array | None = None,
+) -> Array:
+    features = np.concatenate([one for one, _ in asked])
+    gold = np.concatenate([hit for _, hit in asked])
+    sizes = [len(hit) for _, hit in asked]
+    first, of = np.cumsum([0, *sizes[:-1]]), np.repeat(np.arange(len(asked)), sizes)
+    share = np.array([1.0 / math.sqrt(hit.sum()) for _, hit in asked])
+    places = np.flatnonzero(gold)
+    free = np.array([number not in fixed for number in range(features.shape[1])])
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        score = features @ weights
+        other = np.where(gold, -1e30, score)
+        top = np.maximum.reduceat(other, first)
+        mass = np.where(gold, 0.0, np.exp(other - top[of]))
+        total = np.add.reduceat(mass, first) + 1e-30
+        behind = (top + np.log(total))[of[places]] - score[places]
+        pull = share[of[places]] / (1.0 + np.exp(-np.clip(behind, -50, 50)))
+        slope = mass / total[of] * np.bincount(of[places], weights=pull, minlength=len(asked))[of]
+        slope[places] -= pull
+        value = float((np.logaddexp(0.0, behind) * share[of[places]]).sum() + ridge * weights @ weights / 2)
+        return value, (features.T @ slope + ridge * weights) * free
+
+    begin = np.zeros(features.shape[1]) if start is None else start.copy()
+    for number, value in fixed.items():
+        begin[number] = value
+    found: Array = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    return found
+
+
+def score(asked: Sequence[Asked], weights: Array) -> Array:
+    """Rows of recall@5, @10, @20, NDCG@10 (log2(place + 2)) and hit@3."""
+    rows = []
+    for one in asked:
+        order = np.argsort(-(one.features @ weights), kind="stable")
+        gold = one.gold[order].astype(float)
+        ideal = sum(1 / math.log2(place + 2) for place in range(min(10, one.wanted)))
+        gain = float((gold[:10] / np.log2(np.arange(2, 2 + len(gold[:10])))).sum())
+        rows.append([*(min(1.0, gold[:k].sum() / one.wanted) for k in (5, 10, 20)), gain / ideal, gold[:3].any()])
+    return np.array(rows, dtype=np.float64)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--locomo", type=Path, required=True)
+    parser.add_argument("--scenarios", type=Path, required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--base-url", default="http://127.0.0.1:8000")
+    parser.add_argument("--suffix", default="")
+    parser.add_argument("--ridge", type=float, default=2.0)
+    parser.add_argument("--upper", type=int, default=40, help="others of each question that the last fits look at")
+    parser.add_argument("--without", nargs="*", default=[], help="signals whose weight stays 0")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    with httpx.Client(base_url=args.base_url, headers={"Authorization": f"Bearer {args.key}"}, timeout=30) as http:
+        names, asked = collect(http, args)
+    chosen = FIXED | dict.fromkeys(args.without, 0.0)
+    fixed = {names.index(name): value for name, value in chosen.items() if name in names}
+    report(names, asked, args, fixed)
+
+
+def report(names: Sequence[str], asked: Sequence[Asked], args: argparse.Namespace, fixed: dict[int, float]) -> None:
+    """Figures on the data, cross-validated, and the weights."""
+    weights = fit(asked, args.ridge, fixed, args.upper)
+    held: dict[str, list[Array]] = {"locomo": [], "scenarios": []}
+    talks = sorted({one.fold for one in asked if one.data == "locomo"})
+    for number, talk in enumerate(talks):
+        away = {("locomo", talk), ("scenarios", str(number % 5))}
+        seen = [one for one in asked if (one.data, one.fold) not in away]
+        found = fit(seen, args.ridge, fixed, args.upper)
+        for data, rows in held.items():
+            rows.append(score([one for one in asked if one.data == data and (data, one.fold) in away], found))
+    print(f"{'':24}" + " ".join(f"{name:>9}" for name in ("recall@5", "recall@10", "recall@20", "ndcg@10", "hit@3")))
+    for data, rows in held.items():
+        for what, values in (
+            ("fitted", score([one for one in asked if one.data == data], weights)),
+            ("held out", np.concatenate(rows)),
+        ):
+            print(f"{data + ', ' + what:24}" + " ".join(f"{value:9.4f}" for value in values.mean(axis=0)))
+    if args.write:
+        for name, value in zip(names, weights, strict=True):
+            print(f'        "{name}": {round(float(value), 2)},')
+
+
+if __name__ == "__main__":
+    main()
