@@ -2,9 +2,10 @@
 kind of process; nothing is global.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from app.answer_cache import AnswerCache, NoAnswers, answer_cache
 from app.clock import Clock, IdSource, new_id, utc_now
 from app.errors import MnemeError
 from app.index.protocol import IndexUnavailableError, MemoryIndex
@@ -45,12 +46,14 @@ class ProcessContext:
     logger: Logger
     metrics: Metrics
     llm: ChatModel | None = None
+    answers: AnswerCache = field(default_factory=NoAnswers)
 
     def close(self) -> None:
         """Release everything, what writes first."""
         if self.llm is not None:
             self.llm.close()
         self.hints.close()
+        self.answers.close()
         if self.index is not None:
             self.index.close()
         self.encoder.close()
@@ -126,6 +129,7 @@ def _context(settings: Settings, process: str, *, with_index: bool, any_model: b
         logger=logger,
         metrics=metrics,
         llm=chat_model(settings, metrics),
+        answers=answer_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
     )
 
 

@@ -86,7 +86,9 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "latest": float(plan.latest) * recency,
         "late": _late(rows),
         "retention": np.ones(len(rows)) if tau_days is None else signals.retention(rows, tau_days, now, use_gain),
-        "granularity": signals.granularities(rows, raw["dense"], found.segments, found.scenes),
+        "granularity": signals.granularities(rows, raw["dense"], found.segments, found.scenes)
+        if found.segments.scores or found.scenes.scores
+        else np.zeros(len(rows)),
     }
     return columns, raw, coverage
 

@@ -44,8 +44,8 @@ class Coverage:
 
 def covered(
     words: SparseVector,
-    texts: Sequence[SparseVector | None],
-    windows: Sequence[SparseVector | None],
+    texts: Sequence[bytes | None],
+    windows: Sequence[bytes | None],
     neighbours: Neighbours,
 ) -> Coverage:
     """Coverage of `words` by candidates: their own terms, those of their windows, and who their neighbours are."""
@@ -62,14 +62,14 @@ def covered(
     return Coverage(held @ weights, around @ weights, nearby @ weights, weights, held)
 
 
-def holding(terms: npt.NDArray[np.uint32], documents: Sequence[SparseVector | None]) -> Matrix:
-    """Documents over terms (ascending): 1 where the document holds the term."""
+def holding(terms: npt.NDArray[np.uint32], documents: Sequence[bytes | None]) -> Matrix:
+    """Documents (`SparseVector.to_bytes`) over terms (ascending): 1 where the document holds the term."""
     matrix = np.zeros((len(documents), len(terms)))
-    known = [(row, document.indices) for row, document in enumerate(documents) if document is not None]
+    known = [(row, document[: len(document) // 2]) for row, document in enumerate(documents) if document]
     if not len(terms) or not known:
         return matrix
-    indices = np.concatenate([found for _, found in known])
-    rows = np.repeat([row for row, _ in known], [len(found) for _, found in known])
+    indices = np.frombuffer(b"".join(ids for _, ids in known), dtype="<u4")
+    rows = np.repeat([row for row, _ in known], [len(ids) // 4 for _, ids in known])
     places = np.minimum(np.searchsorted(terms, indices), len(terms) - 1)
     match = terms[places] == indices
     matrix[rows[match], places[match]] = 1.0

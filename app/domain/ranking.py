@@ -5,7 +5,7 @@ items that an answer shows. Pure; used by recall and by the offline check in `be
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -81,10 +81,12 @@ def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to 
     units.sort(key=lambda id_: -table.total[id_])
     if weights.recall.memories_first:
         units.sort(key=lambda id_: id_ in found.turns and id_ not in table.cited)
-    items = list(_items(table, units))
-    if not weights.recall.memories_first:
-        items.sort(key=lambda item: -item.total)
-    return _distinct(iter(items), table, limit)
+    chosen = list(_chosen(table, units))
+    if weights.recall.memories_first:
+        chosen.sort(key=lambda one: one.id in found.turns)
+    else:
+        chosen.sort(key=lambda one: -one.total)
+    return _distinct(chosen, table, limit)
 
 
 def _table(  # noqa: PLR0913, PLR0917 - as `rank`
@@ -116,7 +118,17 @@ def _lift(rows: Sequence[Row], totals: dict[UUID, float]) -> None:
         totals[id_] = top + LIFT * place
 
 
-def _items(table: _Table, units: Sequence[UUID]) -> Iterator[Item]:
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A place before it is an item: what is shown, the unit that it stands for, the turns it rests on."""
+
+    id: UUID
+    unit: UUID
+    turns: tuple[UUID, ...]
+    total: float
+
+
+def _chosen(table: _Table, units: Sequence[UUID]) -> Iterator[_Chosen]:
     """Units in order: a turn, or the memories that stand for it, or a memory without any turn among the candidates."""
     taken: set[UUID] = set()  # shown, or shown by a memory
     shown: set[UUID] = set()  # turns that are items: a memory that cites one of them stays out
@@ -126,14 +138,23 @@ def _items(table: _Table, units: Sequence[UUID]) -> Iterator[Item]:
         keepers = [id_ for id_ in table.cited.get(unit, ()) if id_ not in taken and _stands(table, id_, unit, shown)]
         keepers.sort(key=lambda id_: -table.total[id_])
         for place, id_ in enumerate(keepers[:MEMORIES_PER_TURN] or [unit]):
-            item = _item(table, id_, unit)
-            if place and item.turn_ids == (unit,):  # a further memory of the same turn has the place that it earns
-                total = min(item.total, table.total[id_])
-                item = replace(item, total=total, score=squash(total))
-            taken.update((id_, *item.turn_ids))
-            if item.kind is Kind.EVENT:
+            turns = _turns(table, id_)
+            total = table.total[unit]
+            if place and turns == (unit,):  # a further memory of the same turn has the place that it earns
+                total = min(total, table.total[id_])
+            taken.update((id_, *turns))
+            if id_ == unit and table.rows[table.place[id_]].event is not None:
                 shown.add(id_)
-            yield item
+            yield _Chosen(id_, unit, turns, total)
+
+
+def _turns(table: _Table, id_: UUID) -> tuple[UUID, ...]:
+    """The turns that a candidate leads back to, best first; itself for a turn."""
+    row = table.rows[table.place[id_]]
+    if row.memory is None:
+        return (id_,)
+    sources = [source.event_id for source in row.memory.sources]
+    return tuple(sorted(sources, key=lambda turn: -table.total.get(turn, float("-inf"))))
 
 
 def _has_turn(row: Row, found: Candidates) -> bool:
@@ -151,23 +172,25 @@ def _stands(table: _Table, memory_id: UUID, turn_id: UUID, shown: set[UUID]) -> 
     return row.evidence.dense is not None and row.evidence.dense >= table.score("dense", turn_id) - COVERS_DENSE
 
 
-def _item(table: _Table, id_: UUID, unit: UUID) -> Item:
-    place = table.place[id_]
+def _item(table: _Table, chosen: _Chosen) -> Item:
+    place, unit = table.place[chosen.id], table.place[chosen.unit]
     row = table.rows[place]
-    turns: tuple[UUID, ...] = (id_,)
-    if row.memory is not None:
-        sources = [source.event_id for source in row.memory.sources]
-        turns = tuple(sorted(sources, key=lambda turn: -table.total.get(turn, float("-inf"))))
     scores = {name: round(float(values[place]), 4) for name, values in table.raw.items()}
     scores |= {name: round(float(table.columns[name][place]), 4) for name in SHOWN}
     if row.pending is not None and row.evidence.dense is None:
         scores["dense"] = 0.0
-    total = table.total[unit]
-    type_ = row.memory.type.value if row.memory else TURN
-    at = table.place[unit]
-    columns = {name: float(values[at]) for name, values in table.columns.items()}
-    kind = Kind.MEMORY if row.memory else Kind.EVENT
-    return Item(kind, id_, total, squash(total), scores, turns, type_, columns)
+    if table.columns["granularity"].any():
+        scores["granularity"] = round(float(table.columns["granularity"][unit]), 4)
+    return Item(
+        kind=Kind.MEMORY if row.memory else Kind.EVENT,
+        id=chosen.id,
+        total=chosen.total,
+        score=squash(chosen.total),
+        scores=scores,
+        turn_ids=chosen.turns,
+        type=row.memory.type.value if row.memory else TURN,
+        columns={name: float(values[unit]) for name, values in table.columns.items()},
+    )
 
 
 def within_share(items: Sequence[Item], limit: int, share: float) -> list[Item]:
@@ -189,16 +212,16 @@ def types_in_turn(items: Sequence[Item]) -> list[Item]:
     return sorted(items, key=lambda item: first[item.type] is not item)
 
 
-def _distinct(items: Iterator[Item], table: _Table, limit: int) -> list[Item]:
-    """The first `limit` items, without those that say what a better one has said."""
+def _distinct(chosen: Sequence[_Chosen], table: _Table, limit: int) -> list[Item]:
+    """The first `limit` as items, without those that say what a better one has said."""
     seen: set[str] = set()
     kept: list[Item] = []
-    for item in items:
-        key = normalise(table.rows[table.place[item.id]].text)
+    for one in chosen:
+        key = normalise(table.rows[table.place[one.id]].text)
         if key and key in seen:
             continue
         seen.add(key)
-        kept.append(item)
+        kept.append(_item(table, one))
         if len(kept) == limit:
             break
     return kept

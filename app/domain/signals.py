@@ -29,10 +29,16 @@ _ASKS = re.compile(r"\?[\s\"')\]]*\Z")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The words of a candidate, and of a turn together with the turn before and after it."""
+    """The words of a candidate, and of a turn together with the turn before and after it, as the database holds them
+    (`SparseVector.to_bytes`).
+    """
 
-    text: SparseVector | None
-    window: SparseVector | None = None
+    text: bytes | None
+    window: bytes | None = None
+
+    def words(self) -> frozenset[int]:
+        """The term ids of the text."""
+        return frozenset(SparseVector.from_bytes(self.text).indices.tolist()) if self.text else frozenset()
 
 
 NO_TERMS = Terms(None)

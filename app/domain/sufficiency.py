@@ -95,10 +95,18 @@ class Judgement:
 NOTHING = Judgement(sufficient=False, margin=-10.0, features={})
 
 
-def judge(
-    question: str, lexical: str, wanted: Wanted, supports: Sequence[Support], *, blind: bool = False
+def judge(  # noqa: PLR0913 - the question as it was read, and what was found
+    question: str,
+    lexical: str,
+    wanted: Wanted,
+    supports: Sequence[Support],
+    *,
+    names: Sequence[str] = (),
+    blind: bool = False,
 ) -> Judgement:
-    """The verdict over ranked items; never sufficient for none. `blind`: there are no cosines."""
+    """The verdict over ranked items; never sufficient for none. `blind`: there are no cosines. A question that holds
+    nothing but names is answered by what names them.
+    """
     if not supports:
         return NOTHING
     words = _terms(lexical) - _terms(_VAGUE)
@@ -106,6 +114,8 @@ def judge(
         best = max(_share(words, support.terms) for support in supports[:BEST])
         return Judgement(best >= COVERED_BLIND, best - COVERED_BLIND, {"covered": best})
     features = features_of(question, words, wanted, supports)
+    if words and words <= _terms(" ".join(names)) and features["covered"] >= 1.0:
+        return Judgement(sufficient=True, margin=0.0, features=features)
     if not _QUESTION.search(question):
         near = max(features["nearest"] - CLOSE, features["covered"] - COVERED)
         return Judgement(near >= 0, near, features)

@@ -12,7 +12,9 @@ from starlette.responses import Response
 from app.domain.access import KeyScope
 from app.domain.query import Format, Kind, Mode, Narrowing, Order, RecallQuery, Returns
 from app.errors import FieldError, InvalidInputError
-from app.http.deps import Edge, ReadEdge, answer, operation, router
+from app.http import recall_cache
+from app.http.deps import Edge, ReadEdge, operation, router
+from app.http.recall_cache import Kept
 from app.http.schemas.recall import (
     ContextMessage,
     ContextSection,
@@ -44,15 +46,29 @@ api = router("recall")
 def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Response:
     """What is remembered for a question: items best first, each with its reasons, and context for a prompt.
 
-    Answers are always computed anew, so `cache: off` and `auto` do the same.
+    An exact repeat is answered from a cache while nothing of the user has changed, for a minute at most; `cache: off`
+    computes it anew.
     """
     query = query_of(edge, body)
-    result = run(edge, query)
-    response = answer(answer_of(result))
-    if result.items or result.context.text:
-        used = result.memory_ids if body.record_usage is not False else []
-        background.add_task(note_served, edge, query, result, used, edge.context.clock())
-        response.background = background
+    seconds: dict[str, float] = {}
+    prepared = prepare(edge, query, seconds)
+    key = recall_cache.key_of(edge, body, query, prepared)
+    found = edge.context.answers.get(key) if key is not None else None
+    edge.context.metrics.answer_cache.labels("off" if key is None else "miss" if found is None else "hit").inc()
+    if found is not None:
+        kept = Kept.from_bytes(found)
+    else:
+        result = run(edge, query, prepared, seconds)
+        used, hashes = result.memory_ids, sorted(served.hashes_of(result, query.format))
+        kept = Kept(answer_of(result).model_dump_json(by_alias=True).encode(), used, hashes)
+        if key is not None and not result.degraded:
+            left = recall_cache.seconds_left(edge, prepared)
+            background.add_task(edge.context.answers.put, key, kept.to_bytes(), seconds=left)
+    response = Response(kept.answer, media_type="application/json")
+    if kept.hashes or kept.used:
+        used = kept.used if body.record_usage is not False else []
+        background.add_task(note_served, edge, query, kept.hashes, used, edge.context.clock())
+    response.background = background
     return response
 
 
@@ -97,12 +113,15 @@ def query_of(edge: Edge, body: RecallRequest) -> RecallQuery:
     )
 
 
-def run(edge: Edge, query: RecallQuery) -> RecallResult:
-    """All steps, each transaction closed before the encoder or the index is asked."""
-    seconds: dict[str, float] = {}
-    context = edge.context
+def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float]) -> Prepared:
+    """What is known before the search, in a transaction of its own."""
     with timed(edge, seconds, "prepare"), edge.read(query.scope) as conn:
-        prepared = recall.prepare(conn, query, model=context.encoder.fingerprint)
+        return recall.prepare(conn, query, model=edge.context.encoder.fingerprint)
+
+
+def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, float]) -> RecallResult:
+    """The other steps, each transaction closed before the encoder or the index is asked."""
+    context = edge.context
     with timed(edge, seconds, "encode"):
         question = recall_search.ask(context.encoder, prepared.plan)
         if query.mode is not Mode.FAST:
@@ -158,9 +177,8 @@ def timed(edge: Edge, seconds: dict[str, float], step: str) -> Iterator[None]:
     edge.context.metrics.recall_seconds.labels(step).observe(spent)
 
 
-def note_served(edge: Edge, query: RecallQuery, result: RecallResult, used: Sequence[UUID], at: datetime) -> None:
+def note_served(edge: Edge, query: RecallQuery, hashes: Sequence[int], used: Sequence[UUID], at: datetime) -> None:
     """After the answer: what was served is recognised when it comes back, and the memories in `used` were used."""
-    hashes = served.hashes_of(result, query.format)
     with edge.context.db.transaction(query.scope) as conn:
         recall.record_usage(conn, query.scope, used, at)
         served.note(conn, query.scope, hashes, at)

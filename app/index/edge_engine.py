@@ -125,7 +125,7 @@ def batch(query: IndexQuery, wanted: Sequence[tuple[Signal, points.Vector | Spar
 
 def identity(given: int | UUID | str) -> UUID:
     """All ids here are UUIDs; the engine's type allows others."""
-    return UUID(str(given))
+    return given if isinstance(given, UUID) else UUID(str(given))
 
 
 def dense_of(which: points.UserFilter, size: int) -> qe.ScrollRequest:

@@ -142,6 +142,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
             prepared.plan.lexical,
             prepared.plan.wanted,
             _support(ranked, candidates),
+            names=prepared.plan.names,
             blind=question.vector is None,
         ),
     )
@@ -169,21 +170,21 @@ def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
     """Turns from the index and pending ones, and memories, with their evidence."""
     evidence = {**hits.turns, **hits.memories}
     known = {id_: found.event for id_, found in turns.items()}
-    terms = {id_: Terms(_words(found.sparse), _words(found.window)) for id_, found in turns.items()}
-    terms |= {id_: Terms(_words(found.sparse)) for id_, found in memories.items()}
+    terms = {id_: Terms(found.sparse, found.window) for id_, found in turns.items()}
+    terms |= {id_: Terms(found.sparse) for id_, found in memories.items()}
     scores: dict[UUID, PendingScore] = {}
     pending = prepared.pending
     if pending.events:
         matched = [
-            words
+            SparseVector.from_bytes(words)
             for id_, found in hits.turns.items()
-            if found.text and id_ in turns and (words := terms[id_].text) is not None
+            if found.text and id_ in turns and (words := terms[id_].text)
         ]
         scores = rank_pending(question.words, pending.turns, matched, prepared.about.events)
         near = pending.evidence(question)
         chosen = pending.choose(scores, near, hits)
         known |= {id_: pending.events[id_] for id_ in chosen}
-        terms |= {id_: Terms(document(plain_text(pending.events[id_]))) for id_ in chosen}
+        terms |= {id_: Terms(document(plain_text(pending.events[id_])).to_bytes()) for id_ in chosen}
         scores = {id_: scores[id_] for id_ in chosen}
         for id_ in chosen:
             if id_ in near:
@@ -201,10 +202,6 @@ def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
     )
 
 
-def _words(raw: bytes | None) -> SparseVector | None:
-    return SparseVector.from_bytes(raw) if raw is not None else None
-
-
 def _matches(item: Item) -> bool:
     return item.scores["sparse"] > 0 or item.scores["dense"] >= MATCH_DENSE
 
@@ -214,12 +211,11 @@ def _support(ranked: Sequence[Item], candidates: Candidates) -> list[Support]:
     supports = []
     for item in ranked[:SEEN]:
         memory = candidates.memories.get(item.id)
-        words = candidates.terms.get(item.id, NO_TERMS).text
         supports.append(
             Support(
                 dense=item.scores["dense"],
                 memory=memory is not None,
-                terms=frozenset(words.indices.tolist()) if words is not None else frozenset(),
+                terms=candidates.terms.get(item.id, NO_TERMS).words(),
                 text=memory.text if memory is not None else candidates.turns[item.id].content,
                 total=item.total,
                 signals=item.columns,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 import orjson
@@ -226,6 +227,16 @@ def tail(
     return [to_event(row) for row in reversed(rows)]
 
 
+_ROLES = {role.value: role for role in Role}
+_STATES = {state.value: state for state in EventState}
+
+
+@lru_cache(maxsize=512)
+def zone(seconds: int) -> timezone:
+    """A fixed offset from UTC; the same object for all rows of that offset."""
+    return timezone(timedelta(seconds=seconds))
+
+
 def to_event(row: Row) -> Event:
     """A row as the domain knows it: the time in the offset in which the app sent it."""
     return Event(
@@ -234,14 +245,14 @@ def to_event(row: Row) -> Event:
         user_id=row["user_id"],
         session_id=row["session_id"],
         agent_id=row["agent_id"],
-        role=Role(row["role"]),
+        role=_ROLES[row["role"]],
         name=row["name"],
         content=row["content"],
-        occurred_at=row["occurred_at"].astimezone(timezone(timedelta(seconds=row["utc_offset"]))),
+        occurred_at=row["occurred_at"].astimezone(zone(row["utc_offset"])),
         metadata=row["metadata"] or {},
         seq=row["seq"],
         created_at=row["created_at"],
-        state=EventState(row["state"]),
+        state=_STATES[row["state"]],
         skip_reason=row["skip_reason"],
         place=row["place"],
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.dates import CalendarDate, Precision
 from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
 from app.domain.scope import Scope, UserScope
 from app.storage.db import Connection, Row
+from app.storage.events import zone
 
 # What a version keeps; the rest of a memory is the same in all its versions.
 VERSIONED = (
@@ -231,7 +232,7 @@ def _date(row: Row, name: str) -> CalendarDate | None:
 
 
 def _local(moment: datetime, offset: int) -> datetime:
-    return moment.astimezone(timezone(timedelta(seconds=offset)))
+    return moment.astimezone(zone(offset))
 
 
 def _literal(word: str) -> str:

@@ -19,6 +19,10 @@ from app.storage.events import to_event
 
 ABOUT_USER = """
 SELECT (SELECT body FROM policies WHERE project_id = %(project)s) AS policy,
+       (SELECT preset || ':' || version FROM policies WHERE project_id = %(project)s) AS policy_version,
+       (SELECT version FROM user_versions WHERE project_id = %(project)s AND user_id = %(user)s) AS version,
+       (SELECT min(expires_at) FROM memories WHERE project_id = %(project)s AND user_id = %(user)s
+        AND expires_at > now()) AS next_expiry,
        (SELECT coalesce(sum(events), 0)::bigint FROM sessions
         WHERE project_id = %(project)s AND user_id = %(user)s) AS events,
        ARRAY(SELECT DISTINCT name FROM speakers WHERE project_id = %(project)s AND user_id = %(user)s) AS speakers
@@ -56,6 +60,9 @@ class AboutUser:
     policy: Policy
     events: int
     speakers: tuple[str, ...]
+    policy_version: str = ""
+    version: int = 0  # rises with every change of what the user has
+    next_expiry: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,14 @@ def about_user(conn: Connection, scope: UserScope) -> AboutUser:
     """Policy, size and speakers in one round trip."""
     row = conn.execute(ABOUT_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
     policy = load_policy(row["policy"]) if row.get("policy") else DEFAULT
-    return AboutUser(policy, int(row.get("events") or 0), tuple(row.get("speakers") or ()))
+    return AboutUser(
+        policy,
+        int(row.get("events") or 0),
+        tuple(row.get("speakers") or ()),
+        row.get("policy_version") or "",
+        int(row.get("version") or 0),
+        row.get("next_expiry"),
+    )
 
 
 def narrow(narrowing: Narrowing, *, point_of_view_only: bool = False) -> tuple[str, dict[str, Any]]:

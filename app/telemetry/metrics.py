@@ -30,6 +30,9 @@ class Metrics:
         )
         self.events = Counter("mneme_events", "Events sent by apps.", ("status",), registry=self.registry)
         self.recalls = Counter("mneme_recalls", "Recalls answered.", ("degraded",), registry=self.registry)
+        self.answer_cache = Counter(
+            "mneme_answer_cache", "Recalls by what the cache of answers did.", ("outcome",), registry=self.registry
+        )
         self.recall_seconds = Histogram(
             "mneme_recall_seconds", "Parts of a recall.", ("part",), buckets=HTTP_BUCKETS, registry=self.registry
         )

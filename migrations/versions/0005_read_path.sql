@@ -8,7 +8,7 @@ WHERE o.id = e.id;
 
 -- Rises with every change of what a recall of this user may answer; part of the key of a cached answer.
 CREATE TABLE user_versions (
-    project_id uuid NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    project_id uuid NOT NULL,                        -- no reference: triggers write here while a project goes
     user_id text NOT NULL,
     version bigint NOT NULL,
     PRIMARY KEY (project_id, user_id)
@@ -64,3 +64,6 @@ CREATE TRIGGER blocks_changed AFTER UPDATE ON blocks REFERENCING NEW TABLE AS ch
     FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
 CREATE TRIGGER blocks_gone AFTER DELETE ON blocks REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+
+-- A cached answer ends when the next memory of its user does.
+CREATE INDEX memories_expiring ON memories (project_id, user_id, expires_at) WHERE expires_at IS NOT NULL;

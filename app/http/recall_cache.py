@@ -1,0 +1,58 @@
+"""The cached answer of a recall: its key, and what is kept beside the answer itself. Used by `recall`."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+import orjson
+
+from app.answer_cache import KEPT_SECONDS
+from app.domain.query import RecallQuery
+from app.http.deps import Edge
+from app.http.schemas.recall import RecallCache, RecallRequest
+from app.services.recall import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer as it went out, the memories that it served, and the hashes by which they are recognised."""
+
+    answer: bytes
+    used: list[UUID]
+    hashes: list[int]
+
+    def to_bytes(self) -> bytes:
+        """For the cache."""
+        return orjson.dumps([self.answer.decode(), [str(id_) for id_ in self.used], self.hashes])
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Kept":
+        """The inverse of `to_bytes`."""
+        answer, used, hashes = orjson.loads(raw)
+        return cls(answer.encode(), [UUID(id_) for id_ in used], hashes)
+
+
+def key_of(edge: Edge, body: RecallRequest, query: RecallQuery, prepared: Prepared) -> str | None:
+    """Everything that the answer depends on; None when this recall takes no part: `cache: off`, or a trace."""
+    if body.cache is RecallCache.OFF or query.trace:
+        return None
+    about, narrowing = prepared.about, query.narrowing
+    parts = [
+        str(query.scope.project_id),
+        query.scope.user_id,
+        about.version,
+        about.policy_version,
+        edge.context.encoder.fingerprint,
+        " ".join(query.text.split()),
+        # Words such as "yesterday" mean another day tomorrow; a caller who sets the time gets that very time.
+        narrowing.as_of or query.now.date().isoformat(),
+        [narrowing.session_id, narrowing.agent_id],  # a key bound to a session narrows what it sees
+        body.model_dump(mode="json", by_alias=True, exclude={"query", "record_usage", "cache", "user_id"}),
+    ]
+    return sha256(orjson.dumps(parts)).hexdigest()
+
+
+def seconds_left(edge: Edge, prepared: Prepared) -> float:
+    """How long the answer may be kept: until a memory of the user expires, and a minute at most."""
+    expiry = prepared.about.next_expiry
+    return KEPT_SECONDS if expiry is None else (expiry - edge.context.clock()).total_seconds()
