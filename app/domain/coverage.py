@@ -56,9 +56,10 @@ def covered(
     weights = idf / idf.sum() if idf.sum() > 0 else idf
     around = np.maximum(held, framed)
     nearby = np.maximum(held, (1.0 - FADING) * framed)
-    for row, found in enumerate(neighbours):
-        for distance, other in found.items():
-            np.maximum(nearby[row], (1.0 - FADING * abs(distance)) * held[other], out=nearby[row])
+    pairs = [(row, other, abs(distance)) for row, found in enumerate(neighbours) for distance, other in found.items()]
+    if pairs:
+        rows, others, distances = np.array(pairs).T
+        np.maximum.at(nearby, rows, (1.0 - FADING * distances)[:, None] * held[others])
     return Coverage(held @ weights, around @ weights, nearby @ weights, weights, held)
 
 

@@ -22,6 +22,7 @@ from app.domain.sparse import SparseVector
 # A memory stands for its turn when it holds nearly as much of what the question asks as the turn itself.
 COVERS_TEXT = 0.6
 COVERS_DENSE = 0.0
+LOOKED_AT = 4  # units for each item
 MEMORIES_PER_TURN = 2  # items that one turn may give
 TURN = "turn"
 # Of the weighted columns, those that an answer shows beside the raw scores; a trace shows all.
@@ -81,7 +82,8 @@ def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to 
     units.sort(key=lambda id_: -table.total[id_])
     if weights.recall.memories_first:
         units.sort(key=lambda id_: id_ in found.turns and id_ not in table.cited)
-    chosen = list(_chosen(table, units))
+    # Places beyond these are not looked at: what is deferred or dropped among the first never needs so many.
+    chosen = list(_chosen(table, units[: LOOKED_AT * limit]))
     if weights.recall.memories_first:
         chosen.sort(key=lambda one: one.id in found.turns)
     else:
