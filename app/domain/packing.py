@@ -5,7 +5,6 @@ marks by which models tell roles apart are broken up.
 """
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,18 +12,17 @@ from enum import StrEnum
 
 from app.domain.budget import Budget, shorten
 from app.domain.event import Event, Role
+from app.domain.fencing import clean, clean_name
 from app.domain.memory import Memory
 from app.domain.query import Format
+
+__all__ = ["clean"]
 
 Counter = Callable[[str], int]
 
 TAIL_SHARE = 0.5  # what the last turns may take of a budget that is too small for everything
 BLOCK_SHARE = 0.2  # each of profile and summary
 TITLES_FROM = 96  # tokens; below, titles would eat what the budget is for
-
-_BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f]")
-_ROLE_MARKS = re.compile(r"<\||\|>|<<SYS>>|<</SYS>>|\[/?INST\]|</?(?:system|assistant|user|human)>", re.IGNORECASE)
 
 
 class Section(StrEnum):
@@ -100,15 +98,9 @@ class Packed:
     messages: list[tuple[str, str]] | None
 
 
-def clean(text: str) -> str:
-    """What somebody said, as one paragraph that cannot pass for another line or for a role."""
-    text = _ROLE_MARKS.sub(lambda m: f"{m.group()[0]} {m.group()[1:]}", _CONTROL.sub("", text))
-    return "\n  ".join(part.rstrip() for part in _BREAKS.split(text.strip()) if part.strip())
-
-
 def turn_line(event: Event, text: str, section: Section) -> Line:
     """A raw turn: `text` is its content as it may be shown."""
-    speaker = " ".join(clean(event.speaker).split())
+    speaker = clean_name(event.speaker)
     return Line(str(event.id), section, event.occurred_at, event.seq, f"{speaker}: ", clean(text), event.role)
 
 
