@@ -86,7 +86,7 @@ def test_a_history_that_does_not_fit_gives_way_to_the_best_items_in_time_order()
 
 def test_every_line_is_dated_in_the_offset_in_which_it_was_said():
     context = packed(Material(items=[line(0, "I moved to Lisbon.", Section.TURNS)]), 200)
-    assert "[2025-05-04 10:00] user: I moved to Lisbon." in context.text
+    assert "[2025-05-04 10:00] user #1: I moved to Lisbon." in context.text
 
 
 def test_a_long_turn_of_the_tail_does_not_push_out_the_others():
