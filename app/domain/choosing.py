@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
-from app.domain.budget import MIN_CUT, Budget, shorten
+from app.domain.budget import ELLIPSIS, Budget, shorten
 from app.domain.rendering import Block, Counter, Layout, Line, Packed, Section, render
 
 BEST_SHARE = 0.3  # kept for the best item before anything else is chosen
 LEAST_LINE = 12  # tokens: a date
+LEAST_CUT = 16  # characters of a line of which only the beginning fits
 SHORTER_WORTH = 0.6  # of a line's value lies in the memory made of it; the rest is what its own words add (choice)
 REPEATED_WORTH = 0.5  # what is left of the value of a line whose every word is already there: it is still relevant
+_JOINT = 3  # tokens at most that are counted twice where a line is counted in two pieces
 
 _WORD = re.compile(r"\w{4,}")
 _ENDS = re.compile(r"[.,!;:\u2026]+(?=\s|\Z)")
@@ -157,13 +159,11 @@ class Choice:
         room = self.budget.left - self.opening(best.section)
         whole = _Candidate(best, 1.0 if best.value is None else best.value, self.cost(best))
         first = whole if whole.cost <= min(room, self.budget.total * BEST_SHARE) else self._first_form(whole)
+        longer: list[_Candidate] = []
         if self._take(first):
             longer = [first.longer] if first.longer is not None else []
-        elif self._take(whole) or (best.shorter is not None and self._take(self._shorter(best.shorter))):
-            longer = []
-        else:
-            longer = []
-            least = self.cost(replace(best, body="")) + MIN_CUT + 1
+        elif not self._take(whole) and not (best.shorter and self._take(self._shorter(best.shorter))):
+            least = self.cost(replace(best, body=best.body[:LEAST_CUT] + ELLIPSIS))
             cut = self._cut(best, room if alone else max(min(room, least), room // 2))  # the others may know it too
             if cut is not None:
                 self._take(_Candidate(cut, 0, self.cost(cut)))
@@ -187,15 +187,15 @@ class Choice:
             return 0
         opening = self.opening(best.section)
         whole = opening + self.cost(best)
-        least = min(whole, opening + self.cost(replace(best, body="")) + MIN_CUT + 1)
+        least = min(whole, opening + self.cost(replace(best, body=best.body[:LEAST_CUT] + ELLIPSIS)))
         if best.shorter is not None:
             least = min(least, self.opening(best.shorter.section) + self.cost(best.shorter))
         return min(whole, max(least, int(BEST_SHARE * self.budget.total))) if least <= self.budget.left else 0
 
     def _cut(self, line: Line, room: int) -> Line | None:
         """As much of a line as `room` tokens hold."""
-        spare = room - self.cost(replace(line, body=""))
-        for _ in range(3):  # JSON writes some characters as two
+        spare = room - self.cost(replace(line, body="")) + _JOINT
+        for _ in range(_JOINT + 2):  # JSON writes some characters as two
             body = shorten(line.body, spare, self.count)
             cut = replace(line, body=body)
             over = self.cost(cut) - room

@@ -52,8 +52,8 @@ def pack(material: Material, *, max_tokens: int, neighbour_share: float, format_
     """The best context that `max_tokens` can hold; whole and in order when all of the history fits."""
     titles = max_tokens >= TITLES_FROM
     layout = Layout(format_, titles=titles, marks=titles)
-    if material.history is not None:
-        whole = _whole(material.history, material.upcoming, max_tokens, layout, count)
+    if material.history:
+        whole = _whole(material.history, material, max_tokens, layout, count)
         if whole is not None:
             return whole
     choice = Choice(max_tokens, layout, count)
@@ -77,9 +77,11 @@ def _choose(material: Material, choice: Choice, neighbour_share: float) -> list[
 
 
 def _whole(
-    history: Sequence[Line], upcoming: Sequence[Line], max_tokens: int, layout: Layout, count: Counter
+    history: Sequence[Line], material: Material, max_tokens: int, layout: Layout, count: Counter
 ) -> Packed | None:
-    """All that was said and what is due, or the first alone, or it without marks; None when that does not fit."""
+    """All that was said, with what is due and what is known besides where there is room, without marks where there is
+    little; None when it does not fit.
+    """
     choice = Choice(max_tokens, layout, count)
     spent = 0
     for line in history:
@@ -87,7 +89,8 @@ def _whole(
         if spent > max_tokens + max_tokens // 4 + 64:  # marks, and what the sum of the pieces is over the whole
             return None
     choice.budget.spend(spent)
-    choice.take_best(upcoming, UPCOMING_SHARE)
+    choice.take_best(material.upcoming, UPCOMING_SHARE)
+    choice.take_best([line for line in material.items if not line.said])
     for extra, form in ((choice.kept, layout), ([], layout), ([], replace(layout, marks=False))):
         whole = render([], [*history, *extra], form, count, choice.cost)
         if whole.size <= max_tokens:

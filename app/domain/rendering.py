@@ -45,7 +45,7 @@ _TITLES = {
     Section.UPCOMING: "## Coming up",
     Section.TAIL: "## Last turns of this session",
 }
-_PLACES = {Section.UPCOMING: 1, Section.TAIL: 2}  # after all that is remembered
+_PLACES = {Section.HISTORY: 1, Section.UPCOMING: 2, Section.TAIL: 3}  # after what is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Line:
     """One dated line. `at` orders it; `label` is "Anna: " for a turn and empty for a memory; `role` is for messages.
 
     `value` is what it is worth to the answer (by its place in the ranking when it is not given); `shorter` says the
-    same in fewer words and takes its place when it does not fit.
+    same in fewer words and takes its place when it does not fit; `said` is false for what no turn holds.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Line:
     role: Role = Role.USER
     value: float | None = None
     shorter: "Line | None" = None
+    said: bool = True
 
     def text(self, number: int | None = None) -> str:
         """The line as it stands in a text, with its mark when it has a number."""
@@ -119,7 +120,7 @@ def memory_line(memory: Memory, text: str, section: Section = Section.MEMORIES) 
     body = clean(text)
     if memory.event_time and memory.event_time.text[:4] not in body:
         body += f" ({memory.event_time.text})"
-    return Line(str(memory.id), section, memory.occurred_at, 0, "", body)
+    return Line(str(memory.id), section, memory.occurred_at, 0, "", body, said=bool(memory.sources))
 
 
 @dataclass(frozen=True, slots=True)
