@@ -13,7 +13,7 @@ from app.domain.budget import ELLIPSIS, Budget, shorten
 from app.domain.rendering import Block, Counter, Layout, Line, Packed, Section, render
 
 BEST_SHARE = 0.3  # kept for the best item before anything else is chosen
-LEAST_LINE = 12  # tokens: a date
+LEAST_LINE = 12  # tokens: a date; so many lines at most have room, and no more are looked at
 LEAST_CUT = 16  # characters of a line of which only the beginning fits
 SHORTER_WORTH = 0.6  # of a line's value lies in the memory made of it; the rest is what its own words add (choice)
 REPEATED_WORTH = 0.5  # what is left of the value of a line whose every word is already there: it is still relevant
@@ -83,12 +83,11 @@ class Choice:
     def take_best(self, lines: Sequence[Line], share: float = 1.0, longer: Sequence[_Candidate] = ()) -> None:
         """Lines by their worth per token, as many as the share holds; all of them when they fit."""
         self.budget.open()
-        if self.budget.room(share) < LEAST_LINE:
-            return
-        waiting = [
+        there = self.ids | {candidate.line.id for candidate in longer}
+        fresh = [(place, line) for place, line in enumerate(lines) if line.id not in there]
+        waiting = [  # what a further item adds to recall falls about like 1 / rank
             _Candidate(line, 1 / (1 + place) if line.value is None else line.value, self.cost(line))
-            for place, line in enumerate(lines)  # what a further item adds to recall falls about like 1 / rank
-            if line.id not in self.ids and not any(candidate.line.id == line.id for candidate in longer)
+            for place, line in fresh[: self.budget.room(share) // LEAST_LINE]
         ]
         openings = sum(self.opening(section) for section in {candidate.line.section for candidate in waiting})
         if sum(candidate.cost for candidate in (*waiting, *longer)) + openings <= self.budget.room(share):
