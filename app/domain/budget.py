@@ -1,23 +1,19 @@
-"""A budget of tokens that is spent line by line, with shares for parts of a context. Pure; used by `packing`."""
+"""A budget of tokens that is spent piece by piece, with shares for parts of a context. Pure; used by `packing`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 MIN_CUT = 3  # tokens; a shorter beginning of a text says nothing
 ELLIPSIS = "\u2026"
+_LONGEST_WORD = 24  # characters; a cut goes back to the space before the word that it would break, unless it is longer
 
 
 class Budget:
     """Counts down from `total`. A share limits what is taken since the last `open()`."""
 
-    def __init__(self, total: int, count: Callable[[str], int]) -> None:
+    def __init__(self, total: int) -> None:
         self.total = total
         self.left = total
-        self.count = count
         self._spent = 0  # since the last open()
-
-    def cost(self, text: str) -> int:
-        """Tokens of a text with its line break."""
-        return self.count(text + "\n")
 
     def open(self) -> None:
         """Begin a new part: shares count from here."""
@@ -27,32 +23,15 @@ class Budget:
         """What this part may still take when it has that share of the whole."""
         return max(0, min(self.left, int(share * self.total) - self._spent))
 
-    def take(self, text: str, *, share: float = 1.0) -> bool:
-        """Spend the cost of a text if it fits."""
-        cost = self.cost(text)
+    def take(self, cost: int, *, share: float = 1.0) -> bool:
+        """Spend `cost` if it fits."""
         if cost > self.room(share):
             return False
-        self._spend(cost)
+        self.spend(cost)
         return True
 
-    def fit_text(self, text: str, *, share: float) -> str | None:
-        """As many whole lines of a text as its share holds, spent; None when that is none."""
-        self.open()
-        kept = []
-        for line in text.splitlines():
-            if not self.take(line, share=share):
-                break
-            kept.append(line)
-        self.open()
-        return "\n".join(kept) if kept else None
-
-    def take_titles(self, titles: Iterable[str]) -> None:
-        """Set the cost of titles aside."""
-        for title in titles:
-            self._spend(min(self.left, self.cost(title)))
-        self.open()
-
-    def _spend(self, cost: int) -> None:
+    def spend(self, cost: int) -> None:
+        """Set `cost` aside, or give it back when it is negative."""
         self.left -= cost
         self._spent += cost
 
@@ -69,4 +48,8 @@ def shorten(text: str, tokens: int, count: Callable[[str], int]) -> str:
         else:
             high = middle - 1
     cut = text[:low].rstrip()
+    space = cut.rfind(" ", max(1, len(cut) - _LONGEST_WORD))
+    if space > 0 and low < len(text) and not text[low].isspace():
+        whole_words = cut[:space].rstrip(" ,;:")
+        cut = whole_words if whole_words and count(whole_words + ELLIPSIS) <= tokens else cut
     return cut + ELLIPSIS if cut else ""

@@ -122,10 +122,11 @@ def _material(gathered: Gathered, hide: Callable[[str], str]) -> Material:
     """What may go into the context: each turn once, the most important place first."""
     in_tail = {event.id for event in gathered.tail}
     quota = gathered.prepared.policy.recall.type_share
+    made_of = _memories_of_turns(gathered)
     lines = [
         _memory(gathered.memories[item.id].memory, hide)
         if item.kind is Kind.MEMORY
-        else _turn(gathered.turns[item.id], Section.TURNS, hide)
+        else _turn(gathered.turns[item.id], Section.TURNS, hide, made_of.get(item.id))
         for item in (types_in_turn(gathered.items) if quota < 1.0 else gathered.items)
         if item.id not in in_tail
     ]
@@ -138,7 +139,7 @@ def _material(gathered: Gathered, hide: Callable[[str], str]) -> Material:
         blocks=[Block(_section(block.key), hide(block.text)) for block in gathered.blocks],
         tail=[_turn(event, Section.TAIL, hide) for event in gathered.tail],
         items=lines,
-        neighbours=[_turn(event, Section.TURNS, hide) for event in around.values()],
+        neighbours=[_turn(event, Section.TURNS, hide, made_of.get(event.id)) for event in around.values()],
         history=_history(gathered.history, in_tail, hide),
     )
 
@@ -156,8 +157,14 @@ def _history(history: Sequence[Event] | None, in_tail: set[UUID], hide: Callable
     return [_turn(event, Section.TAIL if event.id in in_tail else Section.HISTORY, hide) for event in history]
 
 
-def _turn(event: Event, section: Section, hide: Callable[[str], str]) -> Line:
-    return turn_line(event, hide(event.content), section)
+def _memories_of_turns(gathered: Gathered) -> dict[UUID, Memory]:
+    """For a turn the memory, among those found, that was made of it and of nothing else."""
+    found = (found.memory for found in gathered.memories.values())
+    return {memory.sources[0].event_id: memory for memory in found if len(memory.sources) == 1}
+
+
+def _turn(event: Event, section: Section, hide: Callable[[str], str], made_of: Memory | None = None) -> Line:
+    return turn_line(event, hide(event.content), section, shorter=_memory(made_of, hide) if made_of else None)
 
 
 def _memory(memory: Memory, hide: Callable[[str], str]) -> Line:
