@@ -58,12 +58,14 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     session_words, session_dense = _sessions(rows, coverage, raw["dense"], is_turn)
     inside, near = signals.times(rows, plan)
     recency = signals.recency(rows, now)
+    told = np.array([float(row.memory is not None or bool(cited[place])) for place, row in enumerate(rows)])
     columns = {
         "dense": dense,
         "text": scaled(raw["sparse"], sample),
         "window": scaled(raw["window"], sample),
         "memory": scaled(_of_memories(raw["dense"], cited), sample, known),
-        "told": np.array([float(row.memory is not None or bool(cited[place])) for place, row in enumerate(rows)]),
+        "told": told,
+        "outdated": np.array([float(row.id in found.outdated) for row in rows]) * (1.0 - told),
         "following": following,
         "coverage": coverage.own,
         "around": coverage.around,

@@ -156,6 +156,7 @@ class RecallPolicy(Section):
     window: Signed
     memory: Signed
     told: Signed
+    outdated: Signed
     following: Signed
     coverage: Signed
     around: Signed

@@ -6,8 +6,8 @@ docs/policy.md explains every line.
 
 from typing import Any
 
-# SPEC 6 for the pipeline. The recall weights are a hand blend of turns and windows, speaker and date, found with
-# bench/locomo_offline.py; memories and entities are smaller signals.
+# SPEC 6 for the pipeline. The recall weights were fitted by bench/tune.py; what each is worth is in bench/RESULTS.md, and
+# a weight of 0 is a signal that earned no place.
 BASE: dict[str, Any] = {
     "segment": {
         "gap_minutes": 30.0,
@@ -66,8 +66,9 @@ BASE: dict[str, Any] = {
         "window": 0.24,
         "memory": 0.24,
         "told": 0.74,
+        "outdated": -0.6,
         "following": 0.14,
-        "coverage": -0.01,
+        "coverage": 0.0,
         "around": -0.76,
         "nearby": 2.43,
         "session": 0.38,
@@ -75,13 +76,13 @@ BASE: dict[str, Any] = {
         "dense_with_words": -0.43,
         "following_with_words": -0.21,
         "speaker": 2.16,
-        "entity": -0.05,
+        "entity": 0.0,
         "time": 1.87,
         "near_time": 1.98,
         "holds_time": 1.35,
         "holds_amount": 0.76,
         "holds_place": 0.97,
-        "holds_person": 0.55,
+        "holds_person": 0.0,
         "question": -0.59,
         "after_question": -0.12,
         "answers": 0.32,

@@ -103,6 +103,7 @@ class RecallQuery:
     order: Order = Order.SCORE
     format: Format = Format.TEXT
     trace: bool = False
+    tokenizer: str = ""  # the model whose tokens are counted
     narrowing: Narrowing = Narrowing()
 
 

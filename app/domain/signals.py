@@ -55,6 +55,7 @@ class Candidates:
     entities: Mapping[UUID, frozenset[str]] = field(default_factory=dict)  # of memories, normalised
     limit: int = 100
     terms: Mapping[UUID, Terms] = field(default_factory=dict)
+    outdated: frozenset[UUID] = frozenset()  # turns of statements that no longer hold
     segments: Granularity = NO_UNITS
     scenes: Granularity = NO_UNITS
 

@@ -109,6 +109,7 @@ def query_of(edge: Edge, body: RecallRequest) -> RecallQuery:
         order=Order(body.order.value) if body.order else Order.SCORE,
         format=Format(body.format.value) if body.format else Format.TEXT,
         trace=RecallInclude.TRACE in (body.include or ()),
+        tokenizer=body.tokenizer or "",
         narrowing=narrowing,
     )
 

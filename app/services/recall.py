@@ -115,7 +115,8 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
         wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
     wanted_ids = [id_ for id_ in wanted if id_ not in prepared.pending.events]
     turns = recall.turns(conn, scope, narrowing, wanted_ids, model=model)
-    candidates = _candidates(prepared, question, hits, turns, memories, units)
+    outdated = recall_memories.outdated_turns(conn, scope, narrowing)
+    candidates = replace(_candidates(prepared, question, hits, turns, memories, units), outdated=frozenset(outdated))
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
     quota = policy.recall.type_share

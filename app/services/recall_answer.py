@@ -13,7 +13,7 @@ from app.domain.packing import Block, Line, Material, Packed, Section, memory_li
 from app.domain.query import Kind, Order, RecallQuery
 from app.domain.ranking import Item, types_in_turn
 from app.domain.secrets import mask
-from app.domain.tokens import count_tokens
+from app.domain.tokens import counter, family_of
 from app.services.recall import Gathered
 
 NO_FADING = 1.0
@@ -67,7 +67,7 @@ def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: 
         max_tokens=query.max_tokens,
         neighbour_share=gathered.prepared.policy.recall.neighbour_share,
         format_=query.format,
-        count=count_tokens,
+        count=counter(family_of(query.tokenizer)),
     )
     return RecallResult(
         items=items,

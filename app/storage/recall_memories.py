@@ -101,6 +101,17 @@ def memories(  # noqa: PLR0913 - whose, from which view, how much of them
     return {id_: found[id_] for id_ in ids if id_ in found}
 
 
+def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> set[UUID]:
+    """Turns that a statement rests on which was replaced or taken back by then."""
+    rows = conn.execute(
+        "SELECT s.event_id FROM memories m JOIN memory_sources s ON s.memory_id = m.id"
+        " WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status IN ('superseded', 'invalidated')"
+        " AND (%(as_of)s::timestamptz IS NULL OR m.live_until <= %(as_of)s)",
+        {"project": scope.project_id, "user": scope.user_id, "as_of": narrowing.as_of},
+    ).fetchall()
+    return {row["event_id"] for row in rows}
+
+
 def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
     """Conditions over memories `m`: the current belief now, or the one that was current at `as_of`."""
     _, values = recall.narrow(narrowing)

@@ -67,3 +67,6 @@ CREATE TRIGGER blocks_gone AFTER DELETE ON blocks REFERENCING OLD TABLE AS chang
 
 -- A cached answer ends when the next memory of its user does.
 CREATE INDEX memories_expiring ON memories (project_id, user_id, expires_at) WHERE expires_at IS NOT NULL;
+
+-- What no longer holds, for the turns that said so.
+CREATE INDEX memories_over ON memories (project_id, user_id) WHERE status IN ('superseded', 'invalidated');

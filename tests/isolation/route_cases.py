@@ -277,6 +277,12 @@ CASES: dict[str, dict[str, Case]] = {
         "session_id": Case(listing("/v1/sessions/s1", "user_id"), World.user, unheard),
         "user_id": Case(lambda c, i: c.get(f"/v1/sessions/{i}", params={"user_id": "anna"}), World.session, unheard),
     },
+    "sessions_context": {
+        "session_id": Case(listing("/v1/sessions/s1/context", "user_id"), World.user, unheard),
+        "user_id": Case(
+            lambda c, i: c.get(f"/v1/sessions/{i}/context", params={"user_id": "anna"}), World.session, unheard
+        ),
+    },
     "sessions_delete": {
         "user_id": Case(lambda c, i: c.delete("/v1/sessions/s1", params={"user_id": i}), World.user, unheard, 204),
         "session_id": Case(

@@ -20,7 +20,7 @@ OPEN_ROUTES = {
 NAMED_BY_THE_CONTRACT = {
     "events_create", "events_list", "events_get", "recall", "memories_list", "memories_get", "memories_create",
     "memories_update", "memories_delete", "memories_history", "memories_links", "memories_aggregate",
-    "memories_feedback", "memories_feedback_list", "users_get", "sessions_list", "sessions_get",
+    "memories_feedback", "memories_feedback_list", "users_get", "sessions_list", "sessions_get", "sessions_context",
     "jobs_create", "jobs_list", "jobs_get", "jobs_retry", "keys_create", "keys_list", "projects_create",
     "projects_list", "policy_get", "policy_put",
 }  # fmt: skip

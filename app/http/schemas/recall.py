@@ -83,6 +83,12 @@ class RecallRequest(RequestModel):
     latest_only: Flag | None = None
     include_archived: Flag | None = None
     format: RecallFormat | None = None
+    tokenizer: Annotated[
+        str | None,
+        Field(
+            min_length=1, max_length=128, description="the model whose tokens `max_tokens` counts; o200k when not named"
+        ),
+    ] = None
     include: Annotated[list[RecallInclude], Field(max_length=8)] | None = None
     record_usage: Flag | None = None
     cache: RecallCache | None = None

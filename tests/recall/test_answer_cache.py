@@ -1,0 +1,95 @@
+"""Exact repeats come from the cache; a write, another question or another option never does."""
+
+import pytest
+
+from app.answer_cache import PAUSE_SECONDS, NoAnswers, RedisAnswers
+
+
+class Shelf:
+    """A cache in memory that counts."""
+
+    def __init__(self):
+        self.kept, self.hits, self.misses = {}, 0, 0
+
+    def get(self, key):
+        found = self.kept.get(key)
+        self.hits += found is not None
+        self.misses += found is None
+        return found
+
+    def put(self, key, value, *, seconds=60):
+        self.kept[key] = value
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def shelf(served):
+    kept, before = Shelf(), served.context.answers
+    object.__setattr__(served.context, "answers", kept)  # the context is frozen, and its gateway runs already
+    yield kept
+    object.__setattr__(served.context, "answers", before)
+
+
+def test_a_repeat_is_the_same_answer(user, shelf):
+    user.say("I live in Porto.", "My dog is called Rex.")
+    user.settle()
+    first = user.ask("Where do I live?")
+    assert (shelf.hits, shelf.misses) == (0, 1)
+    assert user.ask("Where do I  live?") == first, "white space is no difference"
+    assert shelf.hits == 1
+
+
+def test_a_write_is_seen_at_once(user, shelf):
+    user.say("I live in Porto.")
+    user.settle()
+    user.ask("Where do I live?")
+    user.say("I moved to Ghent.")
+    answer = user.ask("Where do I live?")
+    assert "Ghent" in str(answer["items"])
+    assert shelf.hits == 0
+    user.settle()
+    assert "Ghent" in user.ask("Where do I live?")["items"][0]["text"], "what no longer holds stands behind"
+    assert shelf.hits == 0
+
+
+def test_a_deletion_is_seen_at_once(user, shelf):
+    user.say("I live in Porto.")
+    user.settle()
+    assert user.ask("Where do I live?")["items"]
+    (session,) = user.http.get("/v1/sessions", params={"user_id": user.id}).json()["items"]
+    path = f"/v1/sessions/{session['session_id']}"
+    assert user.http.delete(path, params={"user_id": user.id}).status_code == 204
+    assert user.ask("Where do I live?")["items"] == []
+
+
+def test_days_and_options_are_apart(user, shelf):
+    user.say("I saw a whale on 3 May 2025.", "I saw a seal on 4 May 2025.")
+    user.settle()
+    user.ask("What did I see on 3 May 2025?")
+    user.ask("What did I see on 4 May 2025?")
+    user.ask("What did I see on 4 May 2025?", limit=3)
+    user.ask("What did I see on 4 May 2025?", as_of="2025-05-05T00:00:00Z")
+    assert shelf.hits == 0
+
+
+def test_off_is_off_and_a_trace_is_made_anew(user, shelf):
+    user.say("I live in Porto.")
+    for _ in range(2):
+        user.ask("Where do I live?", cache="off")
+        user.ask("Where do I live?", include=["trace"])
+    assert (shelf.hits, shelf.misses) == (0, 0)
+
+
+def test_a_broken_redis_is_left_alone_for_a_moment():
+    now = [0.0]
+    answers = RedisAnswers("redis://127.0.0.1:1/0", lambda: now[0])
+    assert answers.get("k") is None
+    answers.put("k", b"v")
+    assert answers._retry_at == PAUSE_SECONDS
+    now[0] = PAUSE_SECONDS + 1
+    answers.put("k", b"v")
+    assert answers._retry_at == now[0] + PAUSE_SECONDS
+    answers.close()
+    assert NoAnswers().get("k") is None
