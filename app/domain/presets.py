@@ -6,8 +6,8 @@ docs/policy.md explains every line.
 
 from typing import Any
 
-# SPEC 6 for the pipeline. The recall weights were fitted by bench/tune.py; what each is worth is in bench/RESULTS.md, and
-# a weight of 0 is a signal that earned no place.
+# SPEC 6 for the pipeline. The recall weights were fitted by bench/tune.py; what each is worth is in bench/RESULTS.md.
+# A weight of 0 is a signal that earned no place.
 BASE: dict[str, Any] = {
     "segment": {
         "gap_minutes": 30.0,
