@@ -1,10 +1,12 @@
 """Fits the judgement of `sufficient` on scenarios whose questions are marked answerable or not, through traces.
 
-    python bench/calibrate.py --scenarios FILE --key KEY [--base-url URL] [--suffix S] [--refused .05] [--write]
+    python bench/calibrate.py --scenarios FILE [--locomo FILE] --key KEY [--base-url URL] [--suffix S] [--write]
 
-The scenarios must have been posted and processed. A logistic model (both classes weigh the same, ridge) over the
-features of app/domain/sufficiency.py; the threshold refuses the given share of the answerable questions. Printed: what
-is abstained and not refused on the data itself, and with each eighth of the scenarios judged by a model of the others.
+The data must have been posted and processed. With --locomo the answerable questions of long conversations count as
+answerable too, a tenth as much as the scenarios, so that a long history is not refused for what it is. The model is
+logistic (both classes weigh the same, ridge) over the features of app/domain/sufficiency.py; the threshold refuses the
+given share of the answerable questions. Printed: what is abstained and not refused on the data itself, and with each
+eighth of the data judged by a model of the others.
 """
 
 import argparse
@@ -21,6 +23,8 @@ from scipy.optimize import minimize
 
 Array = npt.NDArray[np.float64]
 FOLDS = 8
+OF_LONG = 0.1  # what long conversations count beside the scenarios
+ADVERSARIAL = 5
 
 
 def asked(path: Path, suffix: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
@@ -33,11 +37,22 @@ def asked(path: Path, suffix: str) -> Iterator[tuple[int, bool, dict[str, Any]]]
             yield number % FOLDS, question.get("answerable") is not False, body
 
 
-def fit(features: Array, good: npt.NDArray[np.bool_], ridge: float) -> Array:
-    """Weights of standardised features, the intercept last."""
+def talks(path: Path, suffix: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
+    """The answerable questions of LoCoMo, every second one."""
+    for number, sample in enumerate(json.loads(path.read_text())):
+        for question in sample["qa"][::2]:
+            if question["category"] != ADVERSARIAL:
+                yield number, True, {"user_id": sample["sample_id"] + suffix, "query": question["question"]}
+
+
+def fit(features: Array, good: npt.NDArray[np.bool_], long: npt.NDArray[np.bool_], ridge: float) -> Array:
+    """Weights of standardised features, the intercept last. `long` marks questions about long conversations."""
     rows = np.column_stack([features, np.ones(len(features))])
     sign = np.where(good, 1.0, -1.0)
-    share = np.where(good, 0.5 / good.mean(), 0.5 / (1 - good.mean()))
+    number = int((~long).sum())
+    share = np.zeros(len(good))
+    for chosen, weight in ((~long & good, 0.5), (~long & ~good, 0.5), (long & good, 0.5 * OF_LONG)):
+        share[chosen] = weight * number / max(1, int(chosen.sum()))
 
     def loss(weights: Array) -> tuple[float, Array]:
         score = sign * (rows @ weights)
@@ -52,49 +67,55 @@ def fit(features: Array, good: npt.NDArray[np.bool_], ridge: float) -> Array:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenarios", type=Path, required=True)
+    parser.add_argument("--locomo", type=Path)
     parser.add_argument("--key", required=True)
     parser.add_argument("--base-url", default="http://127.0.0.1:8000")
     parser.add_argument("--suffix", default="")
     parser.add_argument("--ridge", type=float, default=60.0)
-    parser.add_argument("--refused", type=float, default=0.05)
+    parser.add_argument("--refused", type=float, default=0.055)
     parser.add_argument("--without", nargs="*", default=[], help="features that take no part")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    folds, good, features, names = [], [], [], []
+    folds, good, features, names, long = [], [], [], [], []
+    questions = [(*one, False) for one in asked(args.scenarios, args.suffix)]
+    questions += [(*one, True) for one in talks(args.locomo, args.suffix)] if args.locomo else []
     with httpx.Client(base_url=args.base_url, headers={"Authorization": f"Bearer {args.key}"}, timeout=30) as http:
-        for fold, answerable, body in track(list(asked(args.scenarios, args.suffix)), "asking"):
+        for fold, answerable, body, of_long in track(questions, "asking"):
             options = {"max_tokens": 16, "include": ["trace"], "record_usage": False, "cache": "off"}
             support = http.post("/v1/recall", json=body | options).raise_for_status().json()["trace"]["support"]
             names = [name for name in support if name != "margin" and name not in args.without] or names
             if len(support) > 1:
                 folds.append(fold)
                 good.append(answerable)
+                long.append(of_long)
                 features.append([support[name] for name in names])
-    report(np.array(features), np.array(good), np.array(folds), names, args)
+    report(np.array(features), np.array(good), np.array(folds), np.array(long), names, args)
 
 
-def report(
+def report(  # noqa: PLR0913, PLR0917 - the table by columns
     features: Array,
     good: npt.NDArray[np.bool_],
     folds: npt.NDArray[np.int_],
+    long: npt.NDArray[np.bool_],
     names: list[str],
     args: argparse.Namespace,
 ) -> None:
     """Both kinds of error, and the weights on the raw features with the threshold at zero."""
-    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
-    scaled = (features - mean) / spread
-    whole = fit(scaled, good, args.ridge)
-    own = np.column_stack([scaled, np.ones(len(scaled))]) @ whole
-    held = np.zeros(len(good))
+    mean, spread = features[~long].mean(axis=0), features[~long].std(axis=0) + 1e-9
+    scaled = np.column_stack([(features - mean) / spread, np.ones(len(features))])
+    whole = fit(scaled[:, :-1], good, long, args.ridge)
+    own, held = scaled @ whole, np.zeros(len(good))
     for fold in range(FOLDS):
         away = folds == fold
-        held[away] = np.column_stack([scaled[away], np.ones(away.sum())]) @ fit(scaled[~away], good[~away], args.ridge)
+        held[away] = scaled[away] @ fit(scaled[~away, :-1], good[~away], long[~away], args.ridge)
     for what, margin in (("fitted", own), ("held out", held)):
-        at = np.quantile(margin[good], args.refused)
-        print(f"{what:9} abstained {(margin[~good] < at).mean():.3f}, not refused {(margin[good] >= at).mean():.3f}")
+        at = np.quantile(margin[~long & good], args.refused)
+        abstained, kept = (margin[~long & ~good] < at).mean(), (margin[~long & good] >= at).mean()
+        of_long = f", long conversations not refused {(margin[long] >= at).mean():.3f}" if long.any() else ""
+        print(f"{what:9} abstained {abstained:.3f}, not refused {kept:.3f}{of_long}")
     if args.write:
         raw = whole[:-1] / spread
-        intercept = whole[-1] - float(raw @ mean) - float(np.quantile(own[good], args.refused))
+        intercept = whole[-1] - float(raw @ mean) - float(np.quantile(own[~long & good], args.refused))
         for name, weight in zip(names, raw, strict=True):
             print(f'    "{name}": {weight:.3f},')
         print(f"INTERCEPT = {intercept:.3f}")

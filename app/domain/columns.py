@@ -65,7 +65,7 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "window": scaled(raw["window"], sample),
         "memory": scaled(_of_memories(raw["dense"], cited), sample, known),
         "told": told,
-        "outdated": np.array([float(row.id in found.outdated) for row in rows]) * (1.0 - told),
+        "outdated": np.array([float(row.id in found.outdated and not plan.past) for row in rows]) * (1.0 - told),
         "following": following,
         "coverage": coverage.own,
         "around": coverage.around,

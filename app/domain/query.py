@@ -10,6 +10,7 @@ from app.domain import temporal
 from app.domain.asking import Wanted, wanted_by
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
+from app.domain.temporal_rules import Tense
 
 TIME_SLACK = timedelta(days=2)  # SPEC 6: time words boost what lies within two days of them
 
@@ -125,6 +126,7 @@ class QueryPlan:
     latest: bool
     of_assistant: bool  # it asks what the assistant or a tool said
     wanted: Wanted = Wanted.FACT
+    past: bool = False  # it asks what was, so what no longer holds is as good an answer
 
 
 def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
@@ -152,6 +154,7 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         latest=bool(_LATEST.search(text)),
         of_assistant=bool(_OF_ASSISTANT.search(text)),
         wanted=wanted_by(text),
+        past=temporal.tense_of(text) is Tense.PAST,
     )
 
 

@@ -20,7 +20,8 @@ from app.storage.events import to_event
 ABOUT_USER = """
 SELECT (SELECT body FROM policies WHERE project_id = %(project)s) AS policy,
        (SELECT preset || ':' || version FROM policies WHERE project_id = %(project)s) AS policy_version,
-       (SELECT version FROM user_versions WHERE project_id = %(project)s AND user_id = %(user)s) AS version,
+       (SELECT string_agg(transaction::text, ',' ORDER BY transaction) FROM user_versions
+        WHERE project_id = %(project)s AND user_id = %(user)s) AS version,
        (SELECT min(expires_at) FROM memories WHERE project_id = %(project)s AND user_id = %(user)s
         AND expires_at > now()) AS next_expiry,
        (SELECT coalesce(sum(events), 0)::bigint FROM sessions
@@ -61,7 +62,7 @@ class AboutUser:
     events: int
     speakers: tuple[str, ...]
     policy_version: str = ""
-    version: int = 0  # rises with every change of what the user has
+    version: str = ""  # another one after every change of what the user has
     next_expiry: datetime | None = None
 
 
@@ -92,7 +93,7 @@ def about_user(conn: Connection, scope: UserScope) -> AboutUser:
         int(row.get("events") or 0),
         tuple(row.get("speakers") or ()),
         row.get("policy_version") or "",
-        int(row.get("version") or 0),
+        row.get("version") or "",
         row.get("next_expiry"),
     )
 

@@ -6,13 +6,15 @@ UPDATE events e SET place = o.place FROM (
     SELECT id, row_number() OVER (PARTITION BY project_id, user_id, session_id ORDER BY seq) AS place FROM events) o
 WHERE o.id = e.id;
 
--- Rises with every change of what a recall of this user may answer; part of the key of a cached answer.
+-- The transactions that changed what a recall of this user may answer, as far as they are not settled yet, and the latest
+-- that are: no two states of a user's data show the same set, so it is the version in the key of a cached answer. Only
+-- rows of the own transaction are written and nobody waits for a row of another, so this never deadlocks.
 CREATE TABLE user_versions (
     project_id uuid NOT NULL,                        -- no reference: triggers write here while a project goes
     user_id text NOT NULL,
-    version bigint NOT NULL,
-    PRIMARY KEY (project_id, user_id)
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
+    transaction xid8 NOT NULL,
+    PRIMARY KEY (project_id, user_id, transaction)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
 ALTER TABLE user_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE user_versions FORCE ROW LEVEL SECURITY;
 CREATE POLICY scope ON user_versions USING (
@@ -20,25 +22,28 @@ CREATE POLICY scope ON user_versions USING (
     AND (user_id = current_setting('mneme.user', true) OR current_setting('mneme.all_users', true) = 'on'));
 GRANT SELECT, INSERT, UPDATE, DELETE ON user_versions TO mneme_app;
 
--- Users in one order, so that two batches of several users queue instead of deadlocking.
+-- Notes the running transaction and drops the settled ones, which no snapshot can tell apart from it any more.
+CREATE FUNCTION note_change(project uuid, person text) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM user_versions WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM user_versions WHERE project_id = project AND user_id = person
+        AND transaction < pg_snapshot_xmin(pg_current_snapshot()) FOR UPDATE SKIP LOCKED));
+    INSERT INTO user_versions VALUES (project, person, pg_current_xact_id()) ON CONFLICT DO NOTHING;
+$$;
+
 CREATE FUNCTION bump_user_versions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO user_versions AS v (project_id, user_id, version)
-    SELECT DISTINCT project_id, user_id, 1::bigint FROM changed ORDER BY 1, 2
-    ON CONFLICT (project_id, user_id) DO UPDATE SET version = v.version + 1;
+    PERFORM note_change(c.project_id, c.user_id) FROM (SELECT DISTINCT project_id, user_id FROM changed) c;
     RETURN NULL;
 END $$;
 
 -- A memory that was only served keeps its version, so it changes nothing here: answers to exact repeats stay cached.
 CREATE FUNCTION bump_for_memories() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO user_versions AS v (project_id, user_id, version)
-    SELECT DISTINCT n.project_id, n.user_id, 1::bigint FROM changed n JOIN before o ON o.id = n.id
-    WHERE (n.version, n.indexed_version, n.status, n.frozen, n.importance, n.confidence)
-          IS DISTINCT FROM (o.version, o.indexed_version, o.status, o.frozen, o.importance, o.confidence)
-       OR n.live_until IS DISTINCT FROM o.live_until OR n.expires_at IS DISTINCT FROM o.expires_at
-    ORDER BY 1, 2
-    ON CONFLICT (project_id, user_id) DO UPDATE SET version = v.version + 1;
+    PERFORM note_change(c.project_id, c.user_id) FROM (
+        SELECT DISTINCT n.project_id, n.user_id FROM changed n JOIN before o ON o.id = n.id
+        WHERE (n.version, n.indexed_version, n.status, n.frozen, n.importance, n.confidence)
+              IS DISTINCT FROM (o.version, o.indexed_version, o.status, o.frozen, o.importance, o.confidence)
+           OR n.live_until IS DISTINCT FROM o.live_until OR n.expires_at IS DISTINCT FROM o.expires_at) c;
     RETURN NULL;
 END $$;
 
