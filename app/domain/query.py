@@ -14,6 +14,8 @@ from app.domain.temporal_rules import Tense
 
 TIME_SLACK = timedelta(days=2)  # SPEC 6: time words boost what lies within two days of them
 
+OF_ALL_TIME = frozenset({Wanted.LIST, Wanted.ORDER, Wanted.COUNT})
+
 _LATEST = re.compile(
     r"\b(?:now|nowadays|current(?:ly)?|latest|these days|at the moment|still|most recent(?:ly)?)\b", re.IGNORECASE
 )
@@ -126,7 +128,7 @@ class QueryPlan:
     latest: bool
     of_assistant: bool  # it asks what the assistant or a tool said
     wanted: Wanted = Wanted.FACT
-    past: bool = False  # it asks what was, so what no longer holds is as good an answer
+    past: bool = False  # it asks what was, or for all there was: what no longer holds is as good an answer
 
 
 def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
@@ -154,7 +156,7 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         latest=bool(_LATEST.search(text)),
         of_assistant=bool(_OF_ASSISTANT.search(text)),
         wanted=wanted_by(text),
-        past=temporal.tense_of(text) is Tense.PAST,
+        past=temporal.tense_of(text) is Tense.PAST or wanted_by(text) in OF_ALL_TIME,
     )
 
 

@@ -22,6 +22,7 @@ from app.domain.sparse import SparseVector
 # A memory stands for its turn when it holds nearly as much of what the question asks as the turn itself.
 COVERS_TEXT = 0.6
 COVERS_DENSE = 0.0
+FURTHER = 0.5  # what a further memory of a turn that has its place already stands behind: other turns are news
 LOOKED_AT = 4  # units for each item
 MEMORIES_PER_TURN = 2  # items that one turn may give
 TURN = "turn"
@@ -143,7 +144,7 @@ def _chosen(table: _Table, units: Sequence[UUID]) -> Iterator[_Chosen]:
             turns = _turns(table, id_)
             total = table.total[unit]
             if place and turns == (unit,):  # a further memory of the same turn has the place that it earns
-                total = min(total, table.total[id_])
+                total = min(total, table.total[id_]) - FURTHER
             taken.update((id_, *turns))
             if id_ == unit and table.rows[table.place[id_]].event is not None:
                 shown.add(id_)
