@@ -50,8 +50,8 @@ types: $(DEVELOPING) ## mypy, strict
 check: ## what a merge needs: format, lint, types, contract, tests
 	@exec bash .ci/run
 
-bench: $(DEVELOPING) $(MODEL) ## measure retrieval on the bundled sample
-	$(BIN)/python bench/locomo_offline.py
+bench: $(DEVELOPING) $(MODEL) ## measure retrieval on generated conversations, on a temporary instance
+	$(BIN)/mneme eval synthetic
 
 openapi: $(DEVELOPING) ## write docs/openapi.json anew
 	$(BIN)/python -m app.http.openapi > docs/openapi.json

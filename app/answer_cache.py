@@ -57,11 +57,11 @@ class RedisAnswers:
         if self._monotonic() < self._retry_at:
             return None
         try:
-            found: bytes | None = self._redis.get(PREFIX + key)  # type: ignore[assignment]  # the client is synchronous
+            found = self._redis.get(PREFIX + key)
         except RedisError:
             self._retry_at = self._monotonic() + PAUSE_SECONDS
             return None
-        return found
+        return found if isinstance(found, bytes) else None
 
     def put(self, key: str, value: bytes, *, seconds: float = KEPT_SECONDS) -> None:
         """Keep the bytes for so long."""

@@ -140,7 +140,7 @@ def create_index(settings: Settings) -> MemoryIndex:
 
         key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
         return ServerIndex(settings.qdrant_url, api_key=key, timeout=settings.qdrant_timeout)
-    from app.index.edge import EdgeIndex  # noqa: PLC0415 - as above
+    from app.index.edge import EdgeIndex  # noqa: PLC0415 - the embedded gateway alone loads the engine
 
     return EdgeIndex(settings.mneme_home / "index")
 

@@ -10,10 +10,8 @@ eighth of the data judged by a model of the others.
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -21,28 +19,20 @@ import numpy.typing as npt
 from rich.progress import track
 from scipy.optimize import minimize
 
+from app.evaluation import locomo, scenarios
+from app.evaluation.dataset import Question
+
 Array = npt.NDArray[np.float64]
 FOLDS = 8
 OF_LONG = 0.1  # what long conversations count beside the scenarios
-ADVERSARIAL = 5
 
 
-def asked(path: Path, suffix: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
-    """Fold, whether it can be answered, and the body of the recall."""
-    for number, line in enumerate(path.read_text().splitlines()):
-        scenario = json.loads(line)
-        for question in scenario.get("recall", []):
-            as_of = question.get("as_of", scenario["now"])
-            body = {"user_id": scenario["user_id"] + suffix, "query": question["query"], "as_of": as_of}
-            yield number % FOLDS, question.get("answerable") is not False, body
-
-
-def talks(path: Path, suffix: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
-    """The answerable questions of LoCoMo, every second one."""
-    for number, sample in enumerate(json.loads(path.read_text())):
-        for question in sample["qa"][::2]:
-            if question["category"] != ADVERSARIAL:
-                yield number, True, {"user_id": sample["sample_id"] + suffix, "query": question["question"]}
+def asked(args: argparse.Namespace) -> Iterator[tuple[int, bool, Question]]:
+    """Fold, whether it is about a long conversation, and the question; of LoCoMo every second answerable one."""
+    for number, scenario in enumerate(scenarios.read(args.scenarios, args.suffix)):
+        yield from ((number % FOLDS, False, question) for question in scenario.conversation.questions)
+    for number, conversation in enumerate(locomo.read(args.locomo, args.suffix) if args.locomo else []):
+        yield from ((number, True, question) for question in conversation.questions[::2] if question.answerable)
 
 
 def fit(features: Array, good: npt.NDArray[np.bool_], long: npt.NDArray[np.bool_], ridge: float) -> Array:
@@ -77,16 +67,16 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     folds, good, features, names, long = [], [], [], [], []
-    questions = [(*one, False) for one in asked(args.scenarios, args.suffix)]
-    questions += [(*one, True) for one in talks(args.locomo, args.suffix)] if args.locomo else []
     with httpx.Client(base_url=args.base_url, headers={"Authorization": f"Bearer {args.key}"}, timeout=30) as http:
-        for fold, answerable, body, of_long in track(questions, "asking"):
-            options = {"max_tokens": 16, "include": ["trace"], "record_usage": False, "cache": "off"}
+        for fold, of_long, question in track(list(asked(args)), "asking"):
+            body = {"user_id": question.user_id, "query": question.text}
+            body |= {"as_of": question.as_of} if question.as_of else {}
+            options = {"max_tokens": 16, "include": ["trace"], "record_usage": False}
             support = http.post("/v1/recall", json=body | options).raise_for_status().json()["trace"]["support"]
             names = [name for name in support if name != "margin" and name not in args.without] or names
             if len(support) > 1:
                 folds.append(fold)
-                good.append(answerable)
+                good.append(question.answerable)
                 long.append(of_long)
                 features.append([support[name] for name in names])
     report(np.array(features), np.array(good), np.array(folds), np.array(long), names, args)

@@ -40,7 +40,7 @@ from app.storage.db import Database
 from app.storage.events import EventInsert
 from app.telemetry.logs import configure_logs
 from app.telemetry.metrics import Metrics
-from bench.locomo_offline import events_of
+from bench.locomo_events import events_of
 from tests.support.scripted_llm import scripted_llm
 from tests.support.stack import running_postgres
 from workers.stages import stages_for

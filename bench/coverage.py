@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from app.domain.lexical import tokens
 from app.domain.memory import Candidate
 from app.domain.policy import DEFAULT
-from bench.locomo_offline import events_of
+from bench.locomo_events import events_of
 from workers.extract.local import extract
 
 SHARE = 0.5  # of the answer's words

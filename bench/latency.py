@@ -6,17 +6,12 @@ under writers. Starts an embedded instance of its own; prints one table and, wit
 
 import argparse
 import json
-import os
 import random
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,10 +21,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from app.evaluation.measures import percentile
 from app.inference.select import load_encoder
 from app.settings import Settings
+from tests.support.instance import MODELS, Instance
 
 NAMES = ("Anna", "Ben", "Chloe", "Dmitri", "Elena", "Farid", "Greta", "Hugo")
 PLACES = ("Lisbon", "Porto", "Gdansk", "Oslo", "Turin", "Ghent", "Malmo", "Graz")
@@ -52,35 +47,6 @@ def question(rng: random.Random) -> str:
     return rng.choice(
         (f"When was the {what} {deed} by {who}?", f"What did {who} do in {place}?", f"How much was the {what}?")
     )
-
-
-@contextmanager
-def instance() -> Iterator[httpx.Client]:
-    """An embedded service on a free port, stopped at the end."""
-    with tempfile.TemporaryDirectory(prefix="mneme-latency-") as home:
-        environment = os.environ | {"MNEME_HOME": home, "MNEME_PORT": "0"}
-        command = [sys.executable, "-m", "app.cli", "serve"]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            address, key = Path(home, "address"), Path(home, "api_key")
-            until = time.monotonic() + 120
-            while time.monotonic() < until:
-                if address.exists() and key.exists() and _ready(address.read_text().strip()):
-                    break
-                time.sleep(0.2)
-            headers = {"Authorization": f"Bearer {key.read_text().strip()}"}
-            with httpx.Client(base_url=address.read_text().strip(), headers=headers, timeout=60) as http:
-                yield http
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready").status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 def fill(http: httpx.Client, user: str, turns: int) -> None:
@@ -139,7 +105,7 @@ def measure(http: httpx.Client, args: argparse.Namespace) -> dict[str, list[floa
     def fresh() -> None:
         ask(question(rng), cache="off")
 
-    encoder = load_encoder(Settings())
+    encoder = load_encoder(Settings(mneme_model_dir=MODELS))
     timed(fresh, 20, "warming up")
     found = {
         "encoder": timed(lambda: encoder.encode_query(question(rng)), args.questions, "encoder"),
@@ -164,11 +130,6 @@ def measure(http: httpx.Client, args: argparse.Namespace) -> dict[str, list[floa
     return found | {"recall under 50 events/s": loaded}
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which that share lies."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=550)
@@ -176,8 +137,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="under writers")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    with instance() as http:
-        series = measure(http, args)
+    with tempfile.TemporaryDirectory(prefix="mneme-latency-") as folder:
+        instance = Instance(Path(folder) / "home")
+        instance.start()
+        headers = {"Authorization": f"Bearer {instance.key}"}
+        try:
+            with httpx.Client(base_url=instance.url, headers=headers, timeout=60) as http:
+                series = measure(http, args)
+        finally:
+            instance.stop()
     middle = {name: statistics.median(values) for name, values in series.items()}
     bar = middle["encoder"] + 4 * middle["GET /v1/policy"]
     ratios = {

@@ -10,13 +10,10 @@ prints the weights as the policy has them. Signals of weight 0 take part too.
 """
 
 import argparse
-import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -24,62 +21,59 @@ import numpy.typing as npt
 from rich.progress import track
 from scipy.optimize import minimize
 
+from app.evaluation import locomo, scenarios
+from app.evaluation.dataset import Question
+from app.evaluation.measures import ndcg_at, recall_any_at, recall_at
+
 Array = npt.NDArray[np.float64]
 # Not on these data: nothing here is old, units are off, and evidence says nothing about what still holds.
 FIXED = {"granularity": 0.0, "retention": 0.1, "outdated": -0.6}
-MOST = 100  # candidates that a trace lists
+FOLDS = 5  # of the scenarios, one beside each conversation that is left out
 
 
 @dataclass
 class Asked:
-    """One question: its candidates over the signals, which of them lead to evidence, and how much evidence there is."""
+    """One question: the signals of its candidates, the turns that each leads back to, and the evidence."""
 
     fold: str
     data: str
     features: Array
-    gold: npt.NDArray[np.bool_]
-    wanted: int
+    turns: list[list[str]]
+    evidence: frozenset[str]
+
+    @property
+    def gold(self) -> npt.NDArray[np.bool_]:
+        """Which candidates lead to evidence."""
+        return np.array([bool(self.evidence.intersection(turns)) for turns in self.turns])
 
 
-def questions(locomo: Path, scenarios: Path, suffix: str) -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
-    """Data set, fold, the body of the recall, and the client ids of the evidence."""
-    for sample in json.loads(locomo.read_text()):
-        name = sample["sample_id"]
-        for qa in sample["qa"]:
-            gold = {m for text in qa.get("evidence", []) for m in re.findall(r"D\d+:\d+", text)}
-            if qa["category"] != 5 and gold:
-                body = {"user_id": name + suffix, "query": qa["question"]}
-                yield "locomo", name, body, {f"{name}:{turn}{suffix}" for turn in gold}
-    for number, line in enumerate(scenarios.read_text().splitlines()):
-        scenario = json.loads(line)
-        for asked in scenario.get("recall", []):
-            if asked.get("evidence") and asked.get("answerable") is not False:
-                as_of = asked.get("as_of", scenario["now"])
-                body = {"user_id": scenario["user_id"] + suffix, "query": asked["query"], "as_of": as_of}
-                yield "scenarios", str(number % 5), body, {turn + suffix for turn in asked["evidence"]}
+def questions(args: argparse.Namespace) -> Iterator[tuple[str, str, Question]]:
+    """Data set, fold and question, of those that evidence answers."""
+    for conversation in locomo.read(args.locomo, args.suffix):
+        yield from (("locomo", conversation.user_id, question) for question in conversation.questions)
+    for number, scenario in enumerate(scenarios.read(args.scenarios, args.suffix)):
+        yield from (("scenarios", str(number % FOLDS), question) for question in scenario.conversation.questions)
 
 
 def collect(http: httpx.Client, args: argparse.Namespace) -> tuple[list[str], list[Asked]]:
     """Every question with its candidates as the service saw them."""
-    names: list[str] = [
-        name
-        for name, value in http.get("/v1/policy").json()["policy"]["recall"].items()
-        if isinstance(value, float) and name not in {"neighbour_share", "type_share"}
-    ]
+    policy = http.get("/v1/policy").raise_for_status().json()["policy"]["recall"]
+    names = [name for name, value in policy.items() if isinstance(value, float) and not name.endswith("_share")]
     clients: dict[str, dict[str, str]] = {}
     asked = []
-    for data, fold, body, gold in track(list(questions(args.locomo, args.scenarios, args.suffix)), "asking"):
-        user = body["user_id"]
+    wanted = [one for one in questions(args) if one[2].gold and one[2].answerable]
+    for data, fold, question in track(wanted, "asking"):
+        user = question.user_id
         if user not in clients:
             clients[user] = dict(_clients(http, user))
-        options = {"limit": 20, "max_tokens": 16, "include": ["trace"], "record_usage": False, "cache": "off"}
+        body = {"user_id": user, "query": question.text} | ({"as_of": question.as_of} if question.as_of else {})
+        options = {"limit": 20, "max_tokens": 16, "include": ["trace"], "record_usage": False}
         trace = http.post("/v1/recall", json=body | options).raise_for_status().json()["trace"]
-        found = trace["candidates"][:MOST]
-        if not found:
-            continue
-        features = np.array([[one["signals"].get(name, 0.0) for name in names] for one in found])
-        hit = np.array([bool(gold & {clients[user].get(turn, "") for turn in one["turns"]}) for one in found])
-        asked.append(Asked(fold, data, features, hit, len(gold)))
+        found = trace["candidates"]
+        if found:
+            features = np.array([[one["signals"].get(name, 0.0) for name in names] for one in found])
+            turns = [[clients[user][turn] for turn in one["turns"] if turn in clients[user]] for one in found]
+            asked.append(Asked(fold, data, features, turns, question.gold))
     return names, asked
 
 
@@ -146,14 +140,13 @@ def _fit(
 
 
 def score(asked: Sequence[Asked], weights: Array) -> Array:
-    """Rows of recall@5, @10, @20, NDCG@10 (log2(place + 2)) and hit@3."""
+    """Rows of recall@5, @10, @20, NDCG@10 and whether evidence is among the first three."""
     rows = []
     for one in asked:
         order = np.argsort(-(one.features @ weights), kind="stable")
-        gold = one.gold[order].astype(float)
-        ideal = sum(1 / math.log2(place + 2) for place in range(min(10, one.wanted)))
-        gain = float((gold[:10] / np.log2(np.arange(2, 2 + len(gold[:10])))).sum())
-        rows.append([*(min(1.0, gold[:k].sum() / one.wanted) for k in (5, 10, 20)), gain / ideal, gold[:3].any()])
+        ranked = list(dict.fromkeys(turn for place in order for turn in one.turns[place]))
+        recalls = [recall_at(ranked, one.evidence, k) for k in (5, 10, 20)]
+        rows.append([*recalls, ndcg_at(ranked, one.evidence, 10), recall_any_at(ranked, one.evidence, 3)])
     return np.array(rows, dtype=np.float64)
 
 
@@ -197,7 +190,7 @@ def report(names: Sequence[str], asked: Sequence[Asked], args: argparse.Namespac
     held: dict[str, list[Array]] = {"locomo": [], "scenarios": []}
     talks = sorted({one.fold for one in asked if one.data == "locomo"})
     for number, talk in enumerate(talks):
-        away = {("locomo", talk), ("scenarios", str(number % 5))}
+        away = {("locomo", talk), ("scenarios", str(number % FOLDS))}
         seen = [one for one in asked if (one.data, one.fold) not in away]
         found = fit(seen, args.ridge, fixed, args.upper)
         for data, rows in held.items():

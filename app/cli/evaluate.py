@@ -76,7 +76,7 @@ def locomo(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
 
 
 @commands.command("longmemeval")
-def longmemeval(  # noqa: PLR0913, PLR0917 - as above
+def longmemeval(  # noqa: PLR0913, PLR0917 - options, as those of `locomo`
     data: Data,
     limit: Limit = None,
     questions: Questions = None,
@@ -97,7 +97,7 @@ def longmemeval(  # noqa: PLR0913, PLR0917 - as above
 
 
 @commands.command("scenarios")
-def scenarios(  # noqa: PLR0913, PLR0917 - as above
+def scenarios(  # noqa: PLR0913, PLR0917 - options, as those of `locomo`
     data: Data,
     limit: Limit = None,
     questions: Questions = None,
@@ -113,7 +113,7 @@ def scenarios(  # noqa: PLR0913, PLR0917 - as above
 
 
 @commands.command("synthetic")
-def synthetic(  # noqa: PLR0913, PLR0917 - as above
+def synthetic(  # noqa: PLR0913, PLR0917 - options, as those of `locomo`
     seed: Annotated[int, typer.Option(help="The same seed makes the same data.")] = 1,
     users: Annotated[int, typer.Option(help="How many users.", min=1)] = 5,
     size: Annotated[int, typer.Option(help="Turns of each user.", min=2)] = 200,

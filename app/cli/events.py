@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
+from rich.progress import Progress, TaskID
 
 from app.cli import import_file
 from app.cli.client import connect, explain
@@ -56,9 +58,13 @@ def import_events(
             task = bar.add_task("Understanding", total=total)
             for name, number in users.items():
                 before = bar.tasks[task].completed
-                # mypy infers no type for a lambda whose default binds the loop variable.
-                wait_processed(service, name, number, lambda done, base=before: bar.update(task, completed=base + done))  # type: ignore[misc]
+                wait_processed(service, name, number, partial(advance, bar, task, before))
     out.print(f"{accepted} accepted, {duplicates} already there.")
+
+
+def advance(bar: Progress, task: TaskID, before: float, done: int) -> None:
+    """Show that `done` of a user's events are done, beside those of the users before."""
+    bar.update(task, completed=before + done)
 
 
 def where(answer: httpx.Response, batch: list[import_file.Line]) -> str:

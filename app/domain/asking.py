@@ -5,9 +5,6 @@ Rules over the words of English questions; a question in another language is a p
 
 import re
 from enum import StrEnum
-from functools import lru_cache
-
-CACHED_TEXTS = 65_536  # flags only: a few MB
 
 
 class Wanted(StrEnum):
@@ -72,7 +69,6 @@ def wanted_by(question: str) -> Wanted:
     return next((wanted for wanted, pattern in _RULES if pattern.search(question)), Wanted.FACT)
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
 def can_answer(text: str, wanted: Wanted) -> bool:
     """Whether the text holds a time, an amount, a place or a person, where that is what is wanted; else False."""
     holder = _HOLDERS.get(wanted)

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from app.domain import signals
 from app.domain.asking import Wanted, can_answer
 from app.domain.coverage import REACH, Coverage, covered
-from app.domain.fusion import Vector, standard
+from app.domain.fusion import Mask, Vector, standard
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import QueryPlan
 from app.domain.signals import Candidates, Row
@@ -29,7 +28,6 @@ HOLDS = {
 BEST_OF_SESSION = 3
 
 Columns = dict[str, Vector]
-Mask = npt.NDArray[np.bool_]
 
 
 def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to judge it by
@@ -40,20 +38,21 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     now: datetime,
     tau_days: TauDays | None,
     use_gain: float = 1.0,
-) -> tuple[Columns, Columns, Coverage]:
-    """The weighted columns, the raw scores that answers show, and the coverage of the question's words."""
+) -> tuple[Columns, Columns]:
+    """The weighted columns, and the raw scores that answers show."""
     raw = signals.retrieved(rows, found.limit)
     is_turn = np.array([row.event is not None for row in rows], dtype=bool)
-    sample = is_turn if is_turn.any() else ~is_turn
     known = signals.has_vector(rows)
     around = _neighbours(rows)
     coverage = covered(words, [row.terms.text for row in rows], [row.terms.window for row in rows], around)
-    cited = _cited(rows)
-    dense = scaled(raw["dense"], sample, known)
+    number = {row.id: place for place, row in enumerate(rows)}
+    memories = signals.cited(rows)
+    cited = [[number[id_] for id_ in memories.get(row.id, ())] for row in rows]
+    dense = standard(raw["dense"], known, is_turn)
     beside = _beside(raw["dense"], around, is_turn)
     questions = signals.questions(rows)
     after = np.array([float(-1 in near and questions[near[-1]] > 0) for near in around])
-    following = scaled(beside[1], sample, known)
+    following = standard(beside[1], known, is_turn)
     best = coverage.best
     session_words, session_dense = _sessions(rows, coverage, raw["dense"], is_turn)
     inside, near = signals.times(rows, plan)
@@ -61,17 +60,17 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     told = np.array([float(row.memory is not None or bool(cited[place])) for place, row in enumerate(rows)])
     columns = {
         "dense": dense,
-        "text": scaled(raw["sparse"], sample),
-        "window": scaled(raw["window"], sample),
-        "memory": scaled(_of_memories(raw["dense"], cited), sample, known),
+        "text": standard(raw["sparse"], sample=is_turn),
+        "window": standard(raw["window"], sample=is_turn),
+        "memory": standard(_of_memories(raw["dense"], cited), known, is_turn),
         "told": told,
         "outdated": np.array([float(row.id in found.outdated and not plan.past) for row in rows]) * (1.0 - told),
         "following": following,
         "coverage": coverage.own,
         "around": coverage.around,
         "nearby": coverage.nearby,
-        "session": best * scaled(session_words, sample),
-        "session_dense": best * scaled(session_dense, sample),
+        "session": best * standard(session_words, sample=is_turn),
+        "session_dense": best * standard(session_dense, sample=is_turn),
         "dense_with_words": best * dense,
         "following_with_words": best * following,
         "speaker": signals.speakers(rows, plan),
@@ -81,7 +80,7 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         **{name: _holding(rows, plan, wanted) for name, wanted in HOLDS.items()},
         "question": questions,
         "after_question": after,
-        "answers": after * scaled(beside[-1], sample, known),
+        "answers": after * standard(beside[-1], known, is_turn),
         "echo": (0.0 if plan.of_assistant else 1.0) * signals.echoes(rows),
         "length": signals.lengths(rows),
         "recency": recency,
@@ -92,24 +91,13 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         if found.segments.scores or found.scenes.scores
         else np.zeros(len(rows)),
     }
-    return columns, raw, coverage
+    return columns, raw
 
 
 def blended(columns: Mapping[str, Vector], weights: RecallPolicy) -> Vector:
     """The weighted sum."""
     total = np.sum([float(getattr(weights, name)) * column for name, column in columns.items()], axis=0)
     return np.asarray(total, dtype=np.float64)
-
-
-def scaled(values: Vector, sample: Mask, known: Mask | None = None) -> Vector:
-    """Z-scores by the mean and the spread of a sample of the values; an unknown value is average."""
-    if known is not None:
-        sample = sample & known if (sample & known).any() else known
-    chosen = values[sample]
-    if not len(chosen) or (spread := float(chosen.std())) < 1e-9:
-        return np.zeros_like(values) if len(values) else standard(values)
-    z = (values - chosen.mean()) / spread
-    return z if known is None else np.where(known, z, 0.0)
 
 
 def _neighbours(rows: Sequence[Row]) -> list[dict[int, int]]:
@@ -129,17 +117,6 @@ def _neighbours(rows: Sequence[Row]) -> list[dict[int, int]]:
                     found[distance] = other
         around.append(found)
     return around
-
-
-def _cited(rows: Sequence[Row]) -> list[list[int]]:
-    """For each row the rows of the memories that rest on it."""
-    place = {row.id: number for number, row in enumerate(rows)}
-    cited: list[list[int]] = [[] for _ in rows]
-    for number, row in enumerate(rows):
-        for source in row.memory.sources if row.memory else ():
-            if source.event_id in place:
-                cited[place[source.event_id]].append(number)
-    return cited
 
 
 def _of_memories(dense: Vector, cited: Sequence[Sequence[int]]) -> Vector:

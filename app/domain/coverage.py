@@ -1,4 +1,4 @@
-"""How much of a question's words each candidate holds, alone and with the turns around it. Pure numpy; for `signals`.
+"""How much of a question's words each candidate holds, alone and with the turns around it. Pure numpy; for `columns`.
 
 A word counts by its IDF among the candidates: what every candidate holds says little about any of them.
 """
@@ -13,7 +13,7 @@ from app.domain.fusion import Vector
 from app.domain.sparse import SparseVector
 
 REACH = 3  # turns to each side
-FADING = 0.2  # a word counts this much less with each turn of distance; found with bench/tune.py
+FADING = 0.2  # a word counts this much less with each turn of distance; chosen, not tuned
 
 Matrix = npt.NDArray[np.float64]
 Neighbours = Sequence[Mapping[int, int]]  # for each row: distance (-3..3) to the row of the turn there
@@ -21,9 +21,7 @@ Neighbours = Sequence[Mapping[int, int]]  # for each row: distance (-3..3) to th
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Shares of the question's IDF, between 0 and 1: by the text itself, with one turn to each side, with three; by
-    the best single candidate; and by all of them together.
-    """
+    """Shares of the question's IDF, between 0 and 1: by the text itself, with one turn to each side, with three."""
 
     own: Vector
     around: Vector
@@ -35,11 +33,6 @@ class Coverage:
     def best(self) -> float:
         """The most that one candidate covers."""
         return float(self.own.max()) if len(self.own) else 0.0
-
-    @property
-    def known(self) -> float:
-        """What all candidates cover together."""
-        return float(self.held.max(axis=0) @ self.weights) if self.held.size else 0.0
 
 
 def covered(

@@ -43,18 +43,19 @@ def floor(values: Sequence[float], *, limit: int, lexical: bool) -> float:
     return min(values)
 
 
-def standard(values: Vector, known: npt.NDArray[np.bool_] | None = None) -> Vector:
-    """Z-scores; 0 for all when they do not differ. Values that are not `known` count as average."""
-    if not len(values):
-        return values
-    sample = values if known is None else values[known]
-    if not len(sample):
+Mask = npt.NDArray[np.bool_]
+
+
+def standard(values: Vector, known: Mask | None = None, sample: Mask | None = None) -> Vector:
+    """Z-scores; 0 for all when they do not differ. Values that are not `known` count as average. Mean and spread are
+    those of the known values of `sample`, or of all known ones when it holds none.
+    """
+    usable = np.ones(len(values), dtype=bool) if known is None else known
+    preferred = usable if sample is None else usable & sample
+    chosen = values[preferred if preferred.any() else usable]
+    if not len(chosen) or (spread := float(chosen.std())) < EPSILON:
         return np.zeros_like(values)
-    spread = float(sample.std())
-    if spread < EPSILON:
-        return np.zeros_like(values)
-    z = (values - sample.mean()) / spread
-    return z if known is None else np.where(known, z, 0.0)
+    return np.where(usable, (values - chosen.mean()) / spread, 0.0)
 
 
 def squash(total: float) -> float:

@@ -6,7 +6,7 @@ from app.domain.secrets import mask
 
 def key_text(event: Event) -> str:
     """What is embedded: `Speaker: text`. With the date in it, recall@10 falls from .806 to .792 on LoCoMo: dates are a
-    signal of their own (bench/locomo_offline.py).
+    signal of their own (docs/recall.md).
     """
     return f"{event.speaker}: {mask(event.content)}"
 

@@ -147,6 +147,7 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         lexical = _THE_USER.sub(" ", lexical)
     if not re.search(r"\w{2,}", lexical):
         lexical = text
+    wanted = wanted_by(text)
     return QueryPlan(
         dense=dense,
         lexical=lexical,
@@ -155,8 +156,8 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         spans=tuple(_spans(text, now)),
         latest=bool(_LATEST.search(text)),
         of_assistant=bool(_OF_ASSISTANT.search(text)),
-        wanted=wanted_by(text),
-        past=temporal.tense_of(text) is Tense.PAST or wanted_by(text) in OF_ALL_TIME,
+        wanted=wanted,
+        past=temporal.tense_of(text) is Tense.PAST or wanted in OF_ALL_TIME,
     )
 
 

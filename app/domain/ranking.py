@@ -3,7 +3,7 @@ items that an answer shows. Pure; used by recall and by the offline check in `be
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,6 @@ from uuid import UUID
 
 from app.domain import signals
 from app.domain.columns import blended, columns_of
-from app.domain.coverage import Coverage
 from app.domain.fusion import Vector, squash
 from app.domain.normalise import normalise
 from app.domain.policy import RecallPolicy, TauDays
@@ -63,7 +62,6 @@ class _Table:
     place: Mapping[UUID, int]
     columns: Mapping[str, Vector]
     raw: Mapping[str, Vector]
-    coverage: Coverage
     total: Mapping[UUID, float]
     cited: Mapping[UUID, Sequence[UUID]]  # turn to the memories that rest on it
 
@@ -97,20 +95,12 @@ def _table(  # noqa: PLR0913, PLR0917 - as `rank`
 ) -> _Table:
     """Every signal over every candidate, and their weighted sum."""
     tau_days = weights.tau_days if weights.retention else None
-    columns, raw, coverage = columns_of(rows, plan, words, found, now, tau_days, weights.use_gain)
+    columns, raw = columns_of(rows, plan, words, found, now, tau_days, weights.use_gain)
     total = blended(columns, weights.recall)
     totals = dict(zip((row.id for row in rows), total.tolist(), strict=True))
     _lift(rows, totals)
     place = {row.id: number for number, row in enumerate(rows)}
-    return _Table(rows, place, columns, raw, coverage, totals, _cited(rows))
-
-
-def _cited(rows: Sequence[Row]) -> dict[UUID, list[UUID]]:
-    cited: dict[UUID, list[UUID]] = defaultdict(list)
-    for row in rows:
-        for source in row.memory.sources if row.memory else ():
-            cited[source.event_id].append(row.id)
-    return cited
+    return _Table(rows, place, columns, raw, totals, signals.cited(rows))
 
 
 def _lift(rows: Sequence[Row], totals: dict[UUID, float]) -> None:

@@ -3,7 +3,6 @@ over ordinary words. Used by extraction, by the HTTP answers and by recall.
 """
 
 import re
-from functools import lru_cache
 
 MASK = "[secret]"
 
@@ -106,7 +105,6 @@ def contains_secret(text: str) -> bool:
     return bool(_spans(text))
 
 
-@lru_cache(maxsize=4_096)  # a turn is shown again and again, and most of a recall's packing was this
 def mask(text: str) -> str:
     """The text with every secret replaced by `[secret]`; text without one comes back unchanged."""
     parts: list[str] = []

@@ -105,6 +105,15 @@ def rows_of(found: Candidates) -> list[Row]:
     return turns + memories
 
 
+def cited(rows: Sequence[Row]) -> dict[UUID, list[UUID]]:
+    """By turn the memories among the candidates that rest on it."""
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for row in rows:
+        for source in row.memory.sources if row.memory else ():
+            found[source.event_id].append(row.id)
+    return found
+
+
 def retrieved(rows: Sequence[Row], limit: int) -> dict[str, Vector]:
     """Raw scores of the index's signals. Missing ones are bounded by their list, for turns and memories apart."""
     readers: dict[str, Callable[[Row], float | None]] = {"dense": _dense, "sparse": _text, "window": _window}
@@ -210,10 +219,7 @@ def echoes(rows: Sequence[Row]) -> Vector:
 def granularities(rows: Sequence[Row], dense: Vector, segments: Granularity, scenes: Granularity) -> Vector:
     """The standard scores of each candidate's own kind, its segment and its scene, weighed by how decisive each is."""
     is_turn = np.array([row.event is not None for row in rows], dtype=bool)
-    cited: dict[UUID, list[UUID]] = defaultdict(list)
-    for row in rows:
-        for source in row.memory.sources if row.memory else ():
-            cited[source.event_id].append(row.id)
+    memories = cited(rows)
 
     def turns_of(row: Row) -> list[UUID]:
         return [source.event_id for source in row.memory.sources] if row.memory else [row.id]
@@ -222,7 +228,7 @@ def granularities(rows: Sequence[Row], dense: Vector, segments: Granularity, sce
         standard(dense, is_turn),
         standard(dense, ~is_turn),
         standing([segments.best(turns_of(row)) for row in rows], segments),
-        standing([scenes.best([row.id] if row.memory else cited[row.id]) for row in rows], scenes),
+        standing([scenes.best([row.id] if row.memory else memories[row.id]) for row in rows], scenes),
     )
     weights = entropy_weights([dense[is_turn].tolist(), dense[~is_turn].tolist(), segments.scores, scenes.scores])
     lifted: Vector = np.sum([weight * column for weight, column in zip(weights, columns, strict=True)], axis=0)

@@ -6,7 +6,6 @@ those that are anchored in something that was said. Fitted by bench/calibrate.py
 kinds of error; the threshold accepts about 95 of 100 answerable questions about short histories, 99 about long ones.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -163,11 +162,6 @@ def focus_of(question: str) -> frozenset[int]:
             found = match[1]
             break
     return _terms(found) - _terms(_VAGUE)
-
-
-def probability(margin: float) -> float:
-    """The margin as a probability-like number between 0 and 1."""
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, margin))))
 
 
 def _terms(text: str) -> frozenset[int]:

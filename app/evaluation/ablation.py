@@ -29,7 +29,7 @@ def _numbers(section: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, value in section.items():
         if isinstance(value, Mapping):
             yield from ((name, *path) for path in _numbers(value))
-        elif isinstance(value, float) and value > 0.0 and not name.endswith(SIZES):
+        elif isinstance(value, float) and value and not name.endswith(SIZES):
             yield (name,)
 
 

@@ -52,18 +52,19 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     query = query_of(edge, body)
     seconds: dict[str, float] = {}
     prepared = prepare(edge, query, seconds)
-    key = recall_cache.key_of(edge, body, query, prepared)
-    found = edge.context.answers.get(key) if key is not None else None
-    edge.context.metrics.answer_cache.labels("off" if key is None else "miss" if found is None else "hit").inc()
-    if found is not None:
-        kept = Kept.from_bytes(found)
+    answers, metrics = edge.context.answers, edge.context.metrics
+    secret = recall_cache.secret_of(edge, body, query, prepared)
+    kept = recall_cache.find(answers, secret) if secret is not None else None
+    metrics.answer_cache.labels("off" if secret is None else "miss" if kept is None else "hit").inc()
+    if kept is not None:
+        metrics.recalls.labels("false").inc()  # a degraded answer is never kept
     else:
         result = run(edge, query, prepared, seconds)
         used, hashes = result.memory_ids, sorted(served.hashes_of(result, query.format))
         kept = Kept(answer_of(result).model_dump_json(by_alias=True).encode(), used, hashes)
-        if key is not None and not result.degraded:
+        if secret is not None and not result.degraded:
             left = recall_cache.seconds_left(edge, prepared)
-            background.add_task(edge.context.answers.put, key, kept.to_bytes(), seconds=left)
+            background.add_task(recall_cache.put, answers, secret, kept, seconds=left)
     response = Response(kept.answer, media_type="application/json")
     if kept.hashes or kept.used:
         used = kept.used if body.record_usage is not False else []

@@ -1,4 +1,9 @@
-"""The cached answer of a recall: its key, and what is kept beside the answer itself. Used by `recall`."""
+"""The cached answer of a recall: its key, and what is kept beside the answer itself. Used by `recall`.
+
+Redis may write what it holds to disk, and an erasure must leave nothing there. So an answer lies sealed under all that
+it depends on (the question and the version of the user's data among it), and its name is a hash of that: who does not
+ask the same question of the same data can neither find nor read it, and once the data has changed nobody can.
+"""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -6,10 +11,11 @@ from uuid import UUID
 
 import orjson
 
-from app.answer_cache import KEPT_SECONDS
+from app.answer_cache import KEPT_SECONDS, AnswerCache
 from app.domain.query import RecallQuery
 from app.http.deps import Edge
 from app.http.schemas.recall import RecallCache, RecallRequest
+from app.http.sealing import seal, unseal
 from app.services.recall import Prepared
 
 
@@ -21,19 +27,28 @@ class Kept:
     used: list[UUID]
     hashes: list[int]
 
-    def to_bytes(self) -> bytes:
-        """For the cache."""
-        return orjson.dumps([self.answer.decode(), [str(id_) for id_ in self.used], self.hashes])
 
-    @classmethod
-    def from_bytes(cls, raw: bytes) -> "Kept":
-        """The inverse of `to_bytes`."""
-        answer, used, hashes = orjson.loads(raw)
-        return cls(answer.encode(), [UUID(id_) for id_ in used], hashes)
+def find(answers: AnswerCache, secret: str) -> Kept | None:
+    """The answer that was put under this secret, if it is still there."""
+    sealed = answers.get(_name(secret))
+    if sealed is None:
+        return None
+    answer, used, hashes = orjson.loads(unseal(sealed, secret))
+    return Kept(answer.encode(), [UUID(id_) for id_ in used], hashes)
 
 
-def key_of(edge: Edge, body: RecallRequest, query: RecallQuery, prepared: Prepared) -> str | None:
-    """Everything that the answer depends on; None when this recall takes no part: `cache: off`, or a trace."""
+def put(answers: AnswerCache, secret: str, kept: Kept, *, seconds: float) -> None:
+    """Keep the answer, sealed, for so long."""
+    body = orjson.dumps([kept.answer.decode(), [str(id_) for id_ in kept.used], kept.hashes])
+    answers.put(_name(secret), seal(body, secret), seconds=seconds)
+
+
+def _name(secret: str) -> str:
+    return sha256(b"name" + secret.encode()).hexdigest()
+
+
+def secret_of(edge: Edge, body: RecallRequest, query: RecallQuery, prepared: Prepared) -> str | None:
+    """A digest of all that the answer depends on; None when this recall takes no part: `cache: off`, or a trace."""
     if body.cache is RecallCache.OFF or query.trace:
         return None
     about, narrowing = prepared.about, query.narrowing

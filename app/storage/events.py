@@ -34,6 +34,9 @@ FROM unnest(%(ids)s::uuid[], %(users)s::text[], %(sessions)s::text[], %(clients)
      AS e (id, user_id, session_id, client_id, agent_id, role, name, content, occurred_at, utc_offset, metadata,
            content_hash, place)
 JOIN sessions s ON s.project_id = %(project)s AND s.user_id = e.user_id AND s.session_id = e.session_id
+-- A duplicate takes no place; the session is locked, so what is not there now will not be there a moment later.
+WHERE NOT EXISTS (SELECT 1 FROM events x WHERE x.project_id = %(project)s AND x.user_id = e.user_id
+                  AND x.session_id = e.session_id AND x.client_id = e.client_id)
 ORDER BY e.place
 ON CONFLICT (project_id, user_id, session_id, client_id) DO NOTHING RETURNING id
 """

@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """A column that may be null, and a table that triggers fill: code of the revision before does not notice."""
+    """A column that may be null, filled once, and a table that triggers fill: the code before still runs."""
     driver = op.get_bind().connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         raise TypeError("the psycopg dialect is needed")

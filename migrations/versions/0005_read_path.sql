@@ -1,6 +1,8 @@
 -- What recall reads beside the rows themselves.
 
--- The place of a turn in its session, in order of arrival: recall knows by it which candidates were neighbours.
+-- The place of a turn in its session, in order of arrival: recall knows by it which candidates were neighbours. The
+-- update rewrites every turn once, so a large installation migrates while it rests; a turn without a place (written by the
+-- code before, meanwhile) only has no neighbours.
 ALTER TABLE events ADD COLUMN place integer;
 UPDATE events e SET place = o.place FROM (
     SELECT id, row_number() OVER (PARTITION BY project_id, user_id, session_id ORDER BY seq) AS place FROM events) o
@@ -47,28 +49,23 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER events_added AFTER INSERT ON events REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER events_changed AFTER UPDATE ON events REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER events_gone AFTER DELETE ON events REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER memories_added AFTER INSERT ON memories REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['events', 'memories', 'memory_sources', 'blocks'] LOOP
+        EXECUTE format('CREATE TRIGGER %1$s_added AFTER INSERT ON %1$s REFERENCING NEW TABLE AS changed'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions()', name);
+        EXECUTE format('CREATE TRIGGER %1$s_gone AFTER DELETE ON %1$s REFERENCING OLD TABLE AS changed'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions()', name);
+        IF name <> 'memories' THEN
+            EXECUTE format('CREATE TRIGGER %1$s_changed AFTER UPDATE ON %1$s REFERENCING NEW TABLE AS changed'
+                           ' FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions()', name);
+        END IF;
+    END LOOP;
+END $$;
 CREATE TRIGGER memories_changed AFTER UPDATE ON memories REFERENCING NEW TABLE AS changed OLD TABLE AS before
     FOR EACH STATEMENT EXECUTE FUNCTION bump_for_memories();
-CREATE TRIGGER memories_gone AFTER DELETE ON memories REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER sources_added AFTER INSERT ON memory_sources REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER sources_gone AFTER DELETE ON memory_sources REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER blocks_added AFTER INSERT ON blocks REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER blocks_changed AFTER UPDATE ON blocks REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
-CREATE TRIGGER blocks_gone AFTER DELETE ON blocks REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION bump_user_versions();
 
 -- A cached answer ends when the next memory of its user does.
 CREATE INDEX memories_expiring ON memories (project_id, user_id, expires_at) WHERE expires_at IS NOT NULL;

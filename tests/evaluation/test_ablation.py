@@ -36,11 +36,11 @@ def test_weights_are_read_from_the_policy():
     policy = {
         "recall": {
             "dense": 1.0, "off": 0.0, "candidates": 100, "first": True, "neighbour_share": 0.3, "words": "x",
-            "signals": {"late": 0.5},
+            "signals": {"late": 0.5, "echo": -1.5},
         },
         "retention": {"gain": 1.0},
     }  # fmt: skip
-    assert weights(policy) == [("recall", "dense"), ("recall", "signals", "late")]
+    assert weights(policy) == [("recall", "dense"), ("recall", "signals", "late"), ("recall", "signals", "echo")]
     changed = without(policy, ("recall", "signals", "late"))
     assert changed["recall"]["signals"]["late"] == 0.0
     assert policy["recall"]["signals"]["late"] == 0.5

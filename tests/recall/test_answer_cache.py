@@ -41,6 +41,15 @@ def test_a_repeat_is_the_same_answer(user, shelf):
     assert shelf.hits == 1
 
 
+def test_what_lies_in_redis_says_nothing(user, shelf):
+    user.say("I live in Porto, next to Bazyl.")
+    user.settle()
+    user.ask("Where do I live?")
+    ((name, value),) = shelf.kept.items()
+    for word in (b"Porto", b"Bazyl", b"live", user.id.encode()):
+        assert word not in name.encode() + value
+
+
 def test_a_write_is_seen_at_once(user, shelf):
     user.say("I live in Porto.")
     user.settle()

@@ -71,7 +71,6 @@ def test_words_count_where_they_stand_and_less_with_distance():
     assert found.own.tolist() == pytest.approx([0.5, 0, 0.5, 0])
     assert found.around.tolist() == pytest.approx([0.5, 1.0, 0.5, 0.5])
     assert found.nearby.tolist() == pytest.approx([0.8, 0.8, 0.8, 0.6])
-    assert found.known == pytest.approx(1.0)
     assert found.best == pytest.approx(0.5)
 
 

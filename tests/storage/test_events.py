@@ -11,7 +11,7 @@ from app.clock import new_id
 from app.domain.event import EventState, NewEvent, Role
 from app.domain.scope import UserScope
 from app.errors import ConflictError
-from app.storage import events, sessions
+from app.storage import events, recall, sessions
 from app.storage.events import EventInsert, EventQuery, InsertStatus
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -167,3 +167,48 @@ def test_nobody_elses_events(database, project):
         assert events.by_ids(conn, bob, [result.id]) == {}
         assert events.states(conn, bob, [result.id]) == {}
         assert events.page(conn, bob, EventQuery()) == []
+
+
+def places(database, user_scope):
+    with database.transaction(user_scope) as conn:
+        rows = conn.execute("SELECT client_id, place FROM events ORDER BY place, client_id").fetchall()
+    return [(row["client_id"], row["place"]) for row in rows]
+
+
+def test_places_count_what_is_stored(database, project):
+    """A batch that is sent again with more behind it leaves no gap, so no two turns get the same place later."""
+    first = [said("one", "a"), said("two", "b")]
+    store(database, project, *first)
+    store(database, project, *first, said("three", "c"), said("elsewhere", "x", session="s2"))
+    store(database, project, said("four", "d"), said("four", "d"))
+    store(database, project, said("five", "e"))
+    found = places(database, UserScope(project.project_id, "ann"))
+    assert found == [("a", 1), ("x", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)]
+
+
+def version_of(database, scope):
+    with database.transaction(scope) as conn:
+        return recall.about_user(conn, scope).version
+
+
+def test_every_change_gives_another_version_and_nobody_waits(database, project):
+    """Two open transactions of one user both write; whichever commits is seen, and no version comes twice."""
+    scope = UserScope(project.project_id, "ann")
+    seen = [version_of(database, scope)]
+    with database.transaction(project) as one:
+        one.execute("SET LOCAL lock_timeout = '2s'")
+        events.insert_events(one, project, [said("one", "a", session="s1")])
+        with database.transaction(project) as two:
+            two.execute("SET LOCAL lock_timeout = '2s'")
+            events.insert_events(two, project, [said("two", "b", session="s2")])
+            seen.append(version_of(database, scope))
+        seen.append(version_of(database, scope))
+    seen.append(version_of(database, scope))
+    for number in range(5):
+        store(database, project, said("more", f"m{number}"))
+        seen.append(version_of(database, scope))
+    assert seen[0] == seen[1], "nothing is committed yet"
+    assert len(set(seen)) == len(seen) - 1
+    with database.transaction(scope) as conn:
+        settled = conn.execute("SELECT count(*) AS n FROM user_versions").fetchone()["n"]
+    assert settled <= 2, "what is settled is dropped"
