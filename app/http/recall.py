@@ -56,19 +56,20 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     secret = recall_cache.secret_of(edge, body, query, prepared)
     kept = recall_cache.find(answers, secret) if secret is not None else None
     metrics.answer_cache.labels("off" if secret is None else "miss" if kept is None else "hit").inc()
+    hashes: list[int] = []
     if kept is not None:
         metrics.recalls.labels("false").inc()  # a degraded answer is never kept
     else:
         result = run(edge, query, prepared, seconds)
-        used, hashes = result.memory_ids, sorted(served.hashes_of(result, query.format))
-        kept = Kept(answer_of(result).model_dump_json(by_alias=True).encode(), used, hashes)
+        hashes = sorted(served.hashes_of(result, query.format))
+        kept = Kept(answer_of(result).model_dump_json(by_alias=True).encode(), result.memory_ids)
         if secret is not None and not result.degraded:
             left = recall_cache.seconds_left(edge, prepared)
             background.add_task(recall_cache.put, answers, secret, kept, seconds=left)
     response = Response(kept.answer, media_type="application/json")
-    if kept.hashes or kept.used:
-        used = kept.used if body.record_usage is not False else []
-        background.add_task(note_served, edge, query, kept.hashes, used, edge.context.clock())
+    used = kept.used if body.record_usage is not False else []
+    if hashes or used:
+        background.add_task(note_served, edge, query, hashes, used, edge.context.clock())
     response.background = background
     return response
 

@@ -21,11 +21,10 @@ from app.services.recall import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer as it went out, the memories that it served, and the hashes by which they are recognised."""
+    """An answer as it went out, and the memories that it served. What it said is noted as served by the first time."""
 
     answer: bytes
     used: list[UUID]
-    hashes: list[int]
 
 
 def find(answers: AnswerCache, secret: str) -> Kept | None:
@@ -33,13 +32,13 @@ def find(answers: AnswerCache, secret: str) -> Kept | None:
     sealed = answers.get(_name(secret))
     if sealed is None:
         return None
-    answer, used, hashes = orjson.loads(unseal(sealed, secret))
-    return Kept(answer.encode(), [UUID(id_) for id_ in used], hashes)
+    answer, used = orjson.loads(unseal(sealed, secret))
+    return Kept(answer.encode(), [UUID(id_) for id_ in used])
 
 
 def put(answers: AnswerCache, secret: str, kept: Kept, *, seconds: float) -> None:
     """Keep the answer, sealed, for so long."""
-    body = orjson.dumps([kept.answer.decode(), [str(id_) for id_ in kept.used], kept.hashes])
+    body = orjson.dumps([kept.answer.decode(), [str(id_) for id_ in kept.used]])
     answers.put(_name(secret), seal(body, secret), seconds=seconds)
 
 
