@@ -1,15 +1,22 @@
 """Exact repeats come from the cache; a write, another question or another option never does."""
 
+import threading
+
 import pytest
 
 from app.answer_cache import PAUSE_SECONDS, NoAnswers, RedisAnswers
 
 
 class Shelf:
-    """A cache in memory that counts."""
+    """A cache in memory that counts. An answer is put there after it went out: `filled` waits for that."""
 
     def __init__(self):
         self.kept, self.hits, self.misses = {}, 0, 0
+        self._put = threading.Condition()
+
+    def filled(self, answers=1):
+        with self._put:
+            assert self._put.wait_for(lambda: len(self.kept) >= answers, timeout=10)
 
     def get(self, key):
         found = self.kept.get(key)
@@ -18,7 +25,9 @@ class Shelf:
         return found
 
     def put(self, key, value, *, seconds=60):
-        self.kept[key] = value
+        with self._put:
+            self.kept[key] = value
+            self._put.notify_all()
 
     def close(self):
         pass
@@ -37,6 +46,7 @@ def test_a_repeat_is_the_same_answer(user, shelf):
     user.settle()
     first = user.ask("Where do I live?")
     assert (shelf.hits, shelf.misses) == (0, 1)
+    shelf.filled()
     assert user.ask("Where do I  live?") == first, "white space is no difference"
     assert shelf.hits == 1
 
@@ -45,6 +55,7 @@ def test_what_lies_in_redis_says_nothing(user, shelf):
     user.say("I live in Porto, next to Bazyl.")
     user.settle()
     user.ask("Where do I live?")
+    shelf.filled()
     ((name, value),) = shelf.kept.items()
     for word in (b"Porto", b"Bazyl", b"live", user.id.encode()):
         assert word not in name.encode() + value
@@ -54,10 +65,12 @@ def test_a_write_is_seen_at_once(user, shelf):
     user.say("I live in Porto.")
     user.settle()
     user.ask("Where do I live?")
+    shelf.filled()
     user.say("I moved to Ghent.")
     answer = user.ask("Where do I live?")
     assert "Ghent" in str(answer["items"])
     assert shelf.hits == 0
+    shelf.filled(2)
     user.settle()
     assert "Ghent" in user.ask("Where do I live?")["items"][0]["text"], "what no longer holds stands behind"
     assert shelf.hits == 0
@@ -67,6 +80,7 @@ def test_a_deletion_is_seen_at_once(user, shelf):
     user.say("I live in Porto.")
     user.settle()
     assert user.ask("Where do I live?")["items"]
+    shelf.filled()
     (session,) = user.http.get("/v1/sessions", params={"user_id": user.id}).json()["items"]
     path = f"/v1/sessions/{session['session_id']}"
     assert user.http.delete(path, params={"user_id": user.id}).status_code == 204
@@ -77,7 +91,9 @@ def test_days_and_options_are_apart(user, shelf):
     user.say("I saw a whale on 3 May 2025.", "I saw a seal on 4 May 2025.")
     user.settle()
     user.ask("What did I see on 3 May 2025?")
+    shelf.filled()
     user.ask("What did I see on 4 May 2025?")
+    shelf.filled(2)
     user.ask("What did I see on 4 May 2025?", limit=3)
     user.ask("What did I see on 4 May 2025?", as_of="2025-05-05T00:00:00Z")
     assert shelf.hits == 0
