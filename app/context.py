@@ -14,6 +14,7 @@ from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.inference.select import load_encoder
 from app.queue import HintSender, create_hints
 from app.services.collections import LiveCollection, check_model, ensure_live
+from app.services.recall_memo import RecallMemo
 from app.settings import Settings
 from app.storage.db import Database
 from app.storage.revision import current_revision, head_revision
@@ -47,6 +48,7 @@ class ProcessContext:
     metrics: Metrics
     llm: ChatModel | None = None
     answers: AnswerCache = field(default_factory=NoAnswers)
+    memo: RecallMemo = field(default_factory=RecallMemo)
 
     def close(self) -> None:
         """Release everything, what writes first."""

@@ -4,20 +4,20 @@ Columns of unbounded scores are z-scores over the turns, the others lie between 
 the trace of an answer, by bench/tune.py, which fits the weights.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from app.domain import signals
-from app.domain.asking import Wanted, can_answer
+from app.domain.asking import Wanted
 from app.domain.coverage import REACH, Coverage, covered
 from app.domain.fusion import Mask, Vector, standard
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import QueryPlan
-from app.domain.signals import Candidates, Row
+from app.domain.signals import Places
 from app.domain.sparse import SparseVector
+from app.domain.units import Candidates, Row
 
 HOLDS = {
     "holds_time": Wanted.TIME,
@@ -26,45 +26,47 @@ HOLDS = {
     "holds_person": Wanted.PERSON,
 }
 BEST_OF_SESSION = 3
+SESSION_WIDTH = 1 << 32  # more than any session has turns
 
 Columns = dict[str, Vector]
 
 
 def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to judge it by
-    rows: Sequence[Row],
+    found: Candidates,
     plan: QueryPlan,
     words: SparseVector,
-    found: Candidates,
     now: datetime,
     tau_days: TauDays | None,
     use_gain: float = 1.0,
 ) -> tuple[Columns, Columns]:
     """The weighted columns, and the raw scores that answers show."""
-    raw = signals.retrieved(rows, found.limit)
-    is_turn = np.array([row.event is not None for row in rows], dtype=bool)
+    rows = found.rows
+    is_turn = signals.turns_among(rows)
+    raw = signals.retrieved(rows, is_turn, found.limit)
     known = signals.has_vector(rows)
-    around = _neighbours(rows)
-    coverage = covered(words, [row.terms.text for row in rows], [row.terms.window for row in rows], around)
-    number = {row.id: place for place, row in enumerate(rows)}
-    memories = signals.cited(rows)
-    cited = [[number[id_] for id_ in memories.get(row.id, ())] for row in rows]
+    sessions = _sessions(rows)
+    around = _neighbours(rows, sessions)
+    coverage = covered(words, [row.unit.terms.text for row in rows], [row.unit.terms.window for row in rows], around)
+    said = np.array([row.unit.said for row in rows])
     dense = standard(raw["dense"], known, is_turn)
-    beside = _beside(raw["dense"], around, is_turn)
-    questions = signals.questions(rows)
-    after = np.array([float(-1 in near and questions[near[-1]] > 0) for near in around])
-    following = standard(beside[1], known, is_turn)
+    lowest = float(raw["dense"][is_turn].min()) if is_turn.any() else 0.0
+    alone = np.where(is_turn, lowest, raw["dense"])  # of a turn whose neighbour is no candidate
+    questions = np.array([float(row.unit.asks) for row in rows])
+    after = _at(questions, around[-1], np.zeros(len(rows)))
+    following = standard(_at(raw["dense"], around[1], alone), known, is_turn)
     best = coverage.best
-    session_words, session_dense = _sessions(rows, coverage, raw["dense"], is_turn)
-    inside, near = signals.times(rows, plan)
-    recency = signals.recency(rows, now)
-    told = np.array([float(row.memory is not None or bool(cited[place])) for place, row in enumerate(rows)])
+    session_words, session_dense = _of_sessions(sessions, coverage, raw["dense"], is_turn)
+    inside, near = signals.times(rows, said, plan)
+    recency = signals.recency(said, now)
+    is_told = ~is_turn | np.array([bool(memories) for memories in found.cited], dtype=bool)
+    is_outdated = np.array([not plan.past and row.unit.id in found.outdated for row in rows]) if found.outdated else 0.0
     columns = {
         "dense": dense,
         "text": standard(raw["sparse"], sample=is_turn),
         "window": standard(raw["window"], sample=is_turn),
-        "memory": standard(_of_memories(raw["dense"], cited), known, is_turn),
-        "told": told,
-        "outdated": np.array([float(row.id in found.outdated and not plan.past) for row in rows]) * (1.0 - told),
+        "memory": standard(_of_memories(raw["dense"], found.cited), known, is_turn),
+        "told": is_told.astype(np.float64),
+        "outdated": is_outdated * (1.0 - is_told),
         "following": following,
         "coverage": coverage.own,
         "around": coverage.around,
@@ -77,19 +79,17 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "entity": signals.names(rows, plan),
         "time": inside,
         "near_time": near,
-        **{name: _holding(rows, plan, wanted) for name, wanted in HOLDS.items()},
+        **{name: signals.holding(rows, plan, wanted) for name, wanted in HOLDS.items()},
         "question": questions,
         "after_question": after,
-        "answers": after * standard(beside[-1], known, is_turn),
-        "echo": (0.0 if plan.of_assistant else 1.0) * signals.echoes(rows),
-        "length": signals.lengths(rows),
+        "answers": after * standard(_at(raw["dense"], around[-1], alone), known, is_turn),
+        "echo": (0.0 if plan.of_assistant else 1.0) * np.array([float(row.unit.echo) for row in rows]),
+        "length": signals.lengths(rows, is_turn),
         "recency": recency,
         "latest": float(plan.latest) * recency,
-        "late": _late(rows),
+        "late": signals.late(said),
         "retention": np.ones(len(rows)) if tau_days is None else signals.retention(rows, tau_days, now, use_gain),
-        "granularity": signals.granularities(rows, raw["dense"], found.segments, found.scenes)
-        if found.segments.scores or found.scenes.scores
-        else np.zeros(len(rows)),
+        "granularity": signals.granularities(found, is_turn, raw["dense"]),
     }
     return columns, raw
 
@@ -100,65 +100,57 @@ def blended(columns: Mapping[str, Vector], weights: RecallPolicy) -> Vector:
     return np.asarray(total, dtype=np.float64)
 
 
-def _neighbours(rows: Sequence[Row]) -> list[dict[int, int]]:
-    """For each row the rows of the turns up to three places away in its session."""
-    at = {
-        (row.event.session_id, row.event.place): place
-        for place, row in enumerate(rows)
-        if row.event is not None and row.event.place is not None
-    }
-    around: list[dict[int, int]] = []
-    for row in rows:
-        found: dict[int, int] = {}
-        if row.event is not None and row.event.place is not None:
-            for distance in range(-REACH, REACH + 1):
-                other = at.get((row.event.session_id, row.event.place + distance)) if distance else None
-                if other is not None:
-                    found[distance] = other
-        around.append(found)
+def _sessions(rows: Sequence[Row]) -> Places:
+    """A number for the session of each turn; -1 for a memory."""
+    codes: dict[str, int] = {}
+    events = (row.unit.event for row in rows)
+    return np.array(
+        [-1 if event is None else codes.setdefault(event.session_id, len(codes)) for event in events], dtype=np.int64
+    )
+
+
+def _neighbours(rows: Sequence[Row], sessions: Places) -> dict[int, Places]:
+    """By distance, up to three places away in the session: for each row that of the turn there, -1 where it is none."""
+    places = [row.unit.event.place if row.unit.event is not None else None for row in rows]
+    placed = np.array([place is not None for place in places], dtype=bool)
+    keys = sessions * SESSION_WIDTH + np.array([place or 0 for place in places], dtype=np.int64)
+    order = np.flatnonzero(placed)[np.argsort(keys[placed])]
+    at = keys[order]
+    around: dict[int, Places] = {}
+    for distance in (step for step in range(-REACH, REACH + 1) if step):
+        nearest = np.searchsorted(at, keys + distance)
+        nearest[nearest == len(at)] = 0
+        is_there = placed & (at[nearest] == keys + distance) if len(at) else placed
+        around[distance] = np.where(is_there, order[nearest] if len(at) else -1, -1)
     return around
+
+
+def _at(column: Vector, places: Places, otherwise: Vector) -> Vector:
+    """What a column holds for the turn beside each."""
+    return np.where(places >= 0, column[places], otherwise)
 
 
 def _of_memories(dense: Vector, cited: Sequence[Sequence[int]]) -> Vector:
     """The cosine of the nearest memory of each turn; its own where it has none."""
-    return np.array([max(dense[places]) if places else dense[number] for number, places in enumerate(cited)])
+    nearest = dense.copy()
+    for number, memories in enumerate(cited):
+        if memories:
+            nearest[number] = max(dense[memory] for memory in memories)
+    return nearest
 
 
-def _beside(dense: Vector, around: Sequence[Mapping[int, int]], is_turn: Mask) -> dict[int, Vector]:
-    """The cosine of the turn before and after each; the lowest of all where it is no candidate."""
-    lowest = float(dense[is_turn].min()) if is_turn.any() else 0.0
-    return {
-        step: np.array(
-            [
-                (dense[near[step]] if step in near else lowest) if turn else dense[number]
-                for number, (near, turn) in enumerate(zip(around, is_turn, strict=True))
-            ]
-        )
-        for step in (-1, 1)
-    }
-
-
-def _sessions(rows: Sequence[Row], coverage: Coverage, dense: Vector, is_turn: Mask) -> tuple[Vector, Vector]:
+def _of_sessions(sessions: Places, coverage: Coverage, dense: Vector, is_turn: Mask) -> tuple[Vector, Vector]:
     """What all candidates of a turn's session cover together, and the mean cosine of its best three."""
-    grouped: dict[str, list[int]] = defaultdict(list)
-    for number, row in enumerate(rows):
-        if row.event is not None:
-            grouped[row.event.session_id].append(number)
-    words, near = np.zeros(len(rows)), np.full(len(rows), float(dense[is_turn].mean()) if is_turn.any() else 0.0)
-    for numbers in grouped.values():
-        words[numbers] = float(coverage.held[numbers].max(axis=0) @ coverage.weights) if coverage.held.size else 0.0
-        near[numbers] = np.sort(dense[numbers])[-BEST_OF_SESSION:].mean()
+    words, near = np.zeros(len(dense)), np.full(len(dense), float(dense[is_turn].mean()) if is_turn.any() else 0.0)
+    order = np.lexsort((dense, sessions))[int((~is_turn).sum()) :]  # memories come first
+    if len(order):
+        starts = np.flatnonzero(np.diff(sessions[order], prepend=-1))
+        sizes = np.diff(starts, append=len(order))
+        if coverage.held.size:
+            held = np.maximum.reduceat(coverage.held[order], starts, axis=0) @ coverage.weights
+            words[order] = np.repeat(held, sizes)
+        taken = np.minimum(sizes, BEST_OF_SESSION)
+        until = np.concatenate(([0.0], np.cumsum(dense[order])))
+        ends = starts + sizes
+        near[order] = np.repeat((until[ends] - until[ends - taken]) / taken, sizes)
     return words, near
-
-
-def _holding(rows: Sequence[Row], plan: QueryPlan, wanted: Wanted) -> Vector:
-    """1 for a candidate that holds what the question wants, when that is of this kind."""
-    if plan.wanted is not wanted and not (plan.wanted is Wanted.COUNT and wanted is Wanted.AMOUNT):
-        return np.zeros(len(rows))
-    return np.array([float(can_answer(row.text, wanted)) for row in rows])
-
-
-def _late(rows: Sequence[Row]) -> Vector:
-    """0 for the first that was said, nearly 1 for the last."""
-    said = np.array([row.said.timestamp() for row in rows])
-    return np.argsort(np.argsort(said)) / max(1, len(rows))

@@ -16,7 +16,8 @@ REACH = 3  # turns to each side
 FADING = 0.2  # a word counts this much less with each turn of distance; chosen, not tuned
 
 Matrix = npt.NDArray[np.float64]
-Neighbours = Sequence[Mapping[int, int]]  # for each row: distance (-3..3) to the row of the turn there
+Places = npt.NDArray[np.int64]
+Neighbours = Mapping[int, Places]  # by distance (-3..3): for each row that of the turn there, -1 where it is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,9 @@ def covered(
     weights = idf / idf.sum() if idf.sum() > 0 else idf
     around = np.maximum(held, framed)
     nearby = np.maximum(held, (1.0 - FADING) * framed)
-    pairs = [(row, other, abs(distance)) for row, found in enumerate(neighbours) for distance, other in found.items()]
-    if pairs:
-        rows, others, distances = np.array(pairs).T
-        np.maximum.at(nearby, rows, (1.0 - FADING * distances)[:, None] * held[others])
+    for distance, others in neighbours.items():
+        near = others >= 0
+        nearby[near] = np.maximum(nearby[near], (1.0 - FADING * abs(distance)) * held[others[near]])
     return Coverage(held @ weights, around @ weights, nearby @ weights, weights, held)
 
 

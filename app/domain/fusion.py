@@ -3,7 +3,6 @@
 A z-score blend, because rank fusion of a weak and a strong signal is worse than the strong one alone (FIGURES.md).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,13 +33,13 @@ def _higher(one: float | None, other: float | None) -> float | None:
     return max(known) if known else None
 
 
-def floor(values: Sequence[float], *, limit: int, lexical: bool) -> float:
+def floor(values: Vector, *, limit: int, lexical: bool) -> float:
     """What a candidate scores at most that is missing from a list. A lexical list shorter than the limit holds every
     match, so the rest is a true zero; otherwise the last of the list is the bound.
     """
-    if not values or (lexical and len(values) < limit):
+    if not len(values) or (lexical and len(values) < limit):
         return 0.0
-    return min(values)
+    return float(values.min())
 
 
 Mask = npt.NDArray[np.bool_]

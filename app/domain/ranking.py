@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from app.domain import signals
 from app.domain.columns import blended, columns_of
 from app.domain.fusion import Vector, squash
-from app.domain.normalise import normalise
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
-from app.domain.signals import Candidates, Row
 from app.domain.sparse import SparseVector
+from app.domain.units import Candidates
 
 # A memory stands for its turn when it holds nearly as much of what the question asks as the turn itself.
 COVERS_TEXT = 0.6
@@ -56,133 +54,130 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Candidates as rows with their columns; `total` is by id, with memories folded in."""
+    """Candidates with their columns; `total` is by row."""
 
-    rows: Sequence[Row]
-    place: Mapping[UUID, int]
+    found: Candidates
     columns: Mapping[str, Vector]
     raw: Mapping[str, Vector]
-    total: Mapping[UUID, float]
-    cited: Mapping[UUID, Sequence[UUID]]  # turn to the memories that rest on it
+    total: Sequence[float]
 
-    def score(self, name: str, id_: UUID) -> float:
-        return float(self.raw[name][self.place[id_]])
+    def is_turn(self, row: int) -> bool:
+        """Whether a row is a turn."""
+        return self.found.rows[row].unit.event is not None
 
 
 def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to judge it by
     plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime, limit: int
 ) -> list[Item]:
     """The best `limit` candidates as items, best first. A kept memory takes the place of the turns it rests on."""
-    rows = signals.rows_of(found)
-    if not rows:
+    if not found.rows:
         return []
-    table = _table(rows, plan, words, found, weights, now)
-    units = [row.id for row in rows if row.memory is None or not _has_turn(row, found)]
-    units.sort(key=lambda id_: -table.total[id_])
+    table = _table(plan, words, found, weights, now)
+    units = [row for row, turns in enumerate(found.cites) if not turns]  # a memory whose turn is there stands behind it
+    units.sort(key=lambda row: -table.total[row])
     if weights.recall.memories_first:
-        units.sort(key=lambda id_: id_ in found.turns and id_ not in table.cited)
+        units.sort(key=lambda row: table.is_turn(row) and not found.cited[row])
     # Places beyond these are not looked at: what is deferred or dropped among the first never needs so many.
     chosen = list(_chosen(table, units[: LOOKED_AT * limit]))
     if weights.recall.memories_first:
-        chosen.sort(key=lambda one: one.id in found.turns)
+        chosen.sort(key=lambda one: table.is_turn(one.row))
     else:
         chosen.sort(key=lambda one: -one.total)
     return _distinct(chosen, table, limit)
 
 
-def _table(  # noqa: PLR0913, PLR0917 - as `rank`
-    rows: Sequence[Row], plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime
-) -> _Table:
+def _table(plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime) -> _Table:
     """Every signal over every candidate, and their weighted sum."""
     tau_days = weights.tau_days if weights.retention else None
-    columns, raw = columns_of(rows, plan, words, found, now, tau_days, weights.use_gain)
-    total = blended(columns, weights.recall)
-    totals = dict(zip((row.id for row in rows), total.tolist(), strict=True))
-    _lift(rows, totals)
-    place = {row.id: number for number, row in enumerate(rows)}
-    return _Table(rows, place, columns, raw, totals, signals.cited(rows))
+    columns, raw = columns_of(found, plan, words, now, tau_days, weights.use_gain)
+    total = blended(columns, weights.recall).tolist()
+    _lift(found, total)
+    return _Table(found, columns, raw, total)
 
 
-def _lift(rows: Sequence[Row], totals: dict[UUID, float]) -> None:
+def _lift(found: Candidates, total: list[float]) -> None:
     """Put pending turns that alone hold a rare word of the question before everything else (promise 2)."""
-    holders = [(row.pending.rare, totals[row.id], row.id) for row in rows if row.pending and row.pending.rare > 0]
-    top = max(totals.values())
-    for place, (_, _, id_) in enumerate(sorted(holders), start=1):
-        totals[id_] = top + LIFT * place
+    holders = [
+        (row.pending.rare, total[number], number)
+        for number, row in enumerate(found.rows)
+        if row.pending and row.pending.rare > 0
+    ]
+    top = max(total)
+    for place, (_, _, number) in enumerate(sorted(holders), start=1):
+        total[number] = top + LIFT * place
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A place before it is an item: what is shown, the unit that it stands for, the turns it rests on."""
+    """A place before it is an item: the row that is shown, that which it stands for, the turns it rests on."""
 
-    id: UUID
-    unit: UUID
+    row: int
+    unit: int
     turns: tuple[UUID, ...]
     total: float
 
 
-def _chosen(table: _Table, units: Sequence[UUID]) -> Iterator[_Chosen]:
+def _chosen(table: _Table, units: Sequence[int]) -> Iterator[_Chosen]:
     """Units in order: a turn, or the memories that stand for it, or a memory without any turn among the candidates."""
-    taken: set[UUID] = set()  # shown, or shown by a memory
-    shown: set[UUID] = set()  # turns that are items: a memory that cites one of them stays out
+    found = table.found
+    taken: set[int] = set()  # shown, or shown by a memory
+    shown: set[int] = set()  # turns that are items: a memory that cites one of them stays out
     for unit in units:
         if unit in taken:
             continue
-        keepers = [id_ for id_ in table.cited.get(unit, ()) if id_ not in taken and _stands(table, id_, unit, shown)]
-        keepers.sort(key=lambda id_: -table.total[id_])
-        for place, id_ in enumerate(keepers[:MEMORIES_PER_TURN] or [unit]):
-            turns = _turns(table, id_)
+        keepers = [row for row in found.cited[unit] if row not in taken and _stands(table, row, unit, shown)]
+        keepers.sort(key=lambda row: -table.total[row])
+        for place, row in enumerate(keepers[:MEMORIES_PER_TURN] or [unit]):
             total = table.total[unit]
-            if place and turns == (unit,):  # a further memory of the same turn has the place that it earns
-                total = min(total, table.total[id_]) - FURTHER
-            taken.update((id_, *turns))
-            if id_ == unit and table.rows[table.place[id_]].event is not None:
-                shown.add(id_)
-            yield _Chosen(id_, unit, turns, total)
+            turns = _turns(table, row)
+            if place and len(turns) == 1:  # a further memory of the same turn has the place that it earns
+                total = min(total, table.total[row]) - FURTHER
+            taken.update((row, *found.cites[row]))
+            if row == unit and table.is_turn(row):
+                shown.add(row)
+            yield _Chosen(row, unit, turns, total)
 
 
-def _turns(table: _Table, id_: UUID) -> tuple[UUID, ...]:
+def _turns(table: _Table, row: int) -> tuple[UUID, ...]:
     """The turns that a candidate leads back to, best first; itself for a turn."""
-    row = table.rows[table.place[id_]]
-    if row.memory is None:
-        return (id_,)
-    sources = [source.event_id for source in row.memory.sources]
-    return tuple(sorted(sources, key=lambda turn: -table.total.get(turn, float("-inf"))))
+    unit = table.found.rows[row].unit
+    if unit.memory is None:
+        return (unit.id,)
+    sources = [source.event_id for source in unit.memory.sources]
+    if len(sources) > 1:
+        place = table.found.place
+        sources.sort(key=lambda turn: -table.total[place[turn]] if turn in place else math.inf)
+    return tuple(sources)
 
 
-def _has_turn(row: Row, found: Candidates) -> bool:
-    return row.memory is not None and any(source.event_id in found.turns for source in row.memory.sources)
-
-
-def _stands(table: _Table, memory_id: UUID, turn_id: UUID, shown: set[UUID]) -> bool:
+def _stands(table: _Table, memory: int, turn: int, shown: set[int]) -> bool:
     """Whether a memory may stand for a turn: by words where the turn matches by words, else by meaning."""
-    row = table.rows[table.place[memory_id]]
-    if row.memory is None or any(source.event_id in shown for source in row.memory.sources):
+    if not shown.isdisjoint(table.found.cites[memory]):
         return False
-    words = table.score("sparse", turn_id)
-    if words > 0:
-        return table.score("sparse", memory_id) >= COVERS_TEXT * words
-    return row.evidence.dense is not None and row.evidence.dense >= table.score("dense", turn_id) - COVERS_DENSE
+    words = table.raw["sparse"]
+    if words[turn] > 0:
+        return bool(words[memory] >= COVERS_TEXT * words[turn])
+    dense = table.found.rows[memory].evidence.dense
+    return dense is not None and dense >= table.raw["dense"][turn] - COVERS_DENSE
 
 
 def _item(table: _Table, chosen: _Chosen) -> Item:
-    place, unit = table.place[chosen.id], table.place[chosen.unit]
-    row = table.rows[place]
-    scores = {name: round(float(values[place]), 4) for name, values in table.raw.items()}
-    scores |= {name: round(float(table.columns[name][place]), 4) for name in SHOWN}
+    row = table.found.rows[chosen.row]
+    scores = {name: round(float(values[chosen.row]), 4) for name, values in table.raw.items()}
+    scores |= {name: round(float(table.columns[name][chosen.row]), 4) for name in SHOWN}
     if row.pending is not None and row.evidence.dense is None:
         scores["dense"] = 0.0
-    if table.columns["granularity"].any():
-        scores["granularity"] = round(float(table.columns["granularity"][unit]), 4)
+    if table.found.segments.scores or table.found.scenes.scores:
+        scores["granularity"] = round(float(table.columns["granularity"][chosen.unit]), 4)
     return Item(
-        kind=Kind.MEMORY if row.memory else Kind.EVENT,
-        id=chosen.id,
+        kind=Kind.MEMORY if row.unit.memory else Kind.EVENT,
+        id=row.unit.id,
         total=chosen.total,
         score=squash(chosen.total),
         scores=scores,
         turn_ids=chosen.turns,
-        type=row.memory.type.value if row.memory else TURN,
-        columns={name: float(values[unit]) for name, values in table.columns.items()},
+        type=row.unit.memory.type.value if row.unit.memory else TURN,
+        columns={name: float(values[chosen.unit]) for name, values in table.columns.items()},
     )
 
 
@@ -210,7 +205,7 @@ def _distinct(chosen: Sequence[_Chosen], table: _Table, limit: int) -> list[Item
     seen: set[str] = set()
     kept: list[Item] = []
     for one in chosen:
-        key = normalise(table.rows[table.place[one.id]].text)
+        key = table.found.rows[one.row].unit.normal
         if key and key in seen:
             continue
         seen.add(key)

@@ -1,7 +1,7 @@
 """What an endpoint gets: the edge of one request (context, caller, transactions), and how routes are declared."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -37,6 +37,19 @@ class Edge:
         """A transaction for reading."""
         with self.context.db.transaction(scope) as conn:
             yield conn
+
+    @contextmanager
+    def read_when_needed(self, scope: Scope) -> Iterator[Callable[[], Connection]]:
+        """A transaction for reading that opens with the first call; none where nothing is read."""
+        opened: list[Connection] = []
+        with ExitStack() as stack:
+
+            def reader() -> Connection:
+                if not opened:
+                    opened.append(stack.enter_context(self.read(scope)))
+                return opened[0]
+
+            yield reader
 
     def write(
         self, scope: Scope, action: Callable[[Connection], Reply], *, final: bool = True, sealed: bool = False

@@ -119,7 +119,7 @@ def query_of(edge: Edge, body: RecallRequest) -> RecallQuery:
 def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float]) -> Prepared:
     """What is known before the search, in a transaction of its own."""
     with timed(edge, seconds, "prepare"), edge.read(query.scope) as conn:
-        return recall.prepare(conn, query, model=edge.context.encoder.fingerprint)
+        return recall.prepare(conn, query, edge.context.memo, model=edge.context.encoder.fingerprint)
 
 
 def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, float]) -> RecallResult:
@@ -162,11 +162,11 @@ def look(  # noqa: PLR0913 - each is the outcome of one step
                 context.collections.forget()
                 context.logger.warning("recall_without_index", error=str(error))
     degraded = hits is None
-    with timed(edge, seconds, "gather"), edge.read(query.scope) as conn:
+    with timed(edge, seconds, "gather"), edge.read_when_needed(query.scope) as reader:
         if hits is None:
-            hits = recall_search.fall_back(conn, query, question, policy, context.encoder.fingerprint)
+            hits = recall_search.fall_back(reader(), query, question, policy, context.encoder.fingerprint)
         hits = hits.merged(first) if first is not None else hits
-        gathered = recall.gather(conn, query, prepared, question, hits, model=context.encoder.fingerprint)
+        gathered = recall.gather(reader, query, prepared, question, hits, model=context.encoder.fingerprint)
     return gathered, hits, degraded
 
 

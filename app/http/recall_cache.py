@@ -50,12 +50,12 @@ def secret_of(edge: Edge, body: RecallRequest, query: RecallQuery, prepared: Pre
     """A digest of all that the answer depends on; None when this recall takes no part: `cache: off`, or a trace."""
     if body.cache is RecallCache.OFF or query.trace:
         return None
-    about, narrowing = prepared.about, query.narrowing
+    state, narrowing = prepared.state, query.narrowing
     parts = [
         str(query.scope.project_id),
         query.scope.user_id,
-        about.version,
-        about.policy_version,
+        state.version,
+        state.policy_version,
         edge.context.encoder.fingerprint,
         " ".join(query.text.split()),
         # Words such as "yesterday" mean another day tomorrow; a caller who sets the time gets that very time.

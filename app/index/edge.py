@@ -24,12 +24,13 @@ import numpy.typing as npt
 import orjson
 import qdrant_edge as qe
 
+from app.domain.fusion import Evidence
 from app.domain.scope import UserScope
 from app.index import compact, edge_engine, points
 from app.index.edge_engine import EngineErrors
+from app.index.hits import union
 from app.index.protocol import (
     CollectionNotFoundError,
-    IndexHit,
     IndexPoint,
     IndexQuery,
     IndexUnavailableError,
@@ -132,16 +133,16 @@ class EdgeIndex:
                     return
                 self.delete(collection, scope, [edge_engine.identity(record.id) for record in found])
 
-    def search(self, collection: str, query: IndexQuery) -> list[IndexHit]:
+    def search(self, collection: str, query: IndexQuery) -> dict[UUID, Evidence]:
         """The union of the top `limit` of each given signal."""
         handle = self._handle(collection)
         wanted = points.signals(query)
         if not wanted:
-            return []
+            return {}
         with EngineErrors():
             answers = handle.shard.query_batch(edge_engine.batch(query, wanted))
-        return points.union(
-            (signal, ((edge_engine.identity(hit.id), hit.score, hit.payload or {}) for hit in found))
+        return union(
+            (signal, [(edge_engine.identity(hit.id), hit.score) for hit in found])
             for (signal, _), found in zip(wanted, answers, strict=True)
         )
 

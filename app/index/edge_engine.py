@@ -116,9 +116,7 @@ def batch(query: IndexQuery, wanted: Sequence[tuple[Signal, points.Vector | Spar
             plain, params = vector.tolist(), qe.SearchParams(exact=True)
         nearest = qe.Query.Nearest(plain, using=signal.value)
         requests.append(
-            qe.QueryRequest(
-                limit=query.limit, query=nearest, filter=chosen, with_payload=["kind", "version"], params=params
-            )
+            qe.QueryRequest(limit=query.limit, query=nearest, filter=chosen, with_payload=False, params=params)
         )
     return qe.QueryBatchRequest(requests)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
-from app.index.protocol import IndexFilter, IndexHit, IndexPoint, IndexQuery, PointKey, PointKind, Signal
+from app.index.protocol import IndexFilter, IndexPoint, IndexQuery, PointKey, PointKind, Signal
 
 TENANT = "tenant"  # project and user in one keyword: the tenant index keeps a user's points together
 KEYWORDS = ("kind", "session", "agent", "type", "status")
@@ -166,17 +166,6 @@ def signals(query: IndexQuery) -> list[tuple[Signal, Vector | SparseVector]]:
         if terms is not None and len(terms.indices):
             wanted.append((signal, terms))
     return wanted
-
-
-def union(answers: Iterable[tuple[Signal, Iterable[tuple[UUID, float, Mapping[str, Any]]]]]) -> list[IndexHit]:
-    """One hit for each point in any of the answers (id, score, payload), with its score in each."""
-    hits: dict[UUID, IndexHit] = {}
-    for signal, found in answers:
-        for identity, score, stored in found:
-            if identity not in hits:
-                hits[identity] = IndexHit(identity, PointKind(stored["kind"]), int(stored["version"]), {})
-            hits[identity].scores[signal] = score
-    return list(hits.values())
 
 
 def key(identity: UUID, stored: Mapping[str, Any]) -> PointKey:

@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.fusion import Evidence
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 
@@ -78,16 +79,6 @@ class IndexQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexHit:
-    """A candidate with the raw score of every signal in whose top `limit` it was (cosine; BM25 with the user's IDF)."""
-
-    id: UUID
-    kind: PointKind
-    version: int
-    scores: dict[Signal, float]
-
-
-@dataclass(frozen=True, slots=True)
 class PointKey:
     """Identity of a point, for reconciliation."""
 
@@ -128,8 +119,10 @@ class MemoryIndex(Protocol):
     def delete_user(self, collection: str, scope: UserScope) -> None:
         """Remove all points of this user."""
 
-    def search(self, collection: str, query: IndexQuery) -> list[IndexHit]:
-        """The union of the top `limit` of each given signal, in one round trip."""
+    def search(self, collection: str, query: IndexQuery) -> dict[UUID, Evidence]:
+        """The union of the top `limit` of each given signal, in one round trip: by candidate the raw score of every
+        signal in whose list it was (cosine; BM25 with the user's IDF).
+        """
 
     def count(self, collection: str, scope: UserScope | None = None) -> int:
         """Exact number of points, of one user or of all."""

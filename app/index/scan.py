@@ -9,8 +9,10 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.fusion import Evidence
 from app.domain.sparse import SparseVector
-from app.index.protocol import IndexHit, IndexQuery, PointKind, Signal
+from app.index.hits import PLACES
+from app.index.protocol import IndexQuery, Signal
 
 Scores = npt.NDArray[np.float64]
 
@@ -20,18 +22,16 @@ class ScanRow:
     """One point as PostgreSQL keeps it: the dense vector in little-endian float16."""
 
     id: UUID
-    kind: PointKind
-    version: int
     dense: bytes
     text: SparseVector | None
     window: SparseVector | None
 
 
-def scan(query: IndexQuery, rows: Sequence[ScanRow]) -> list[IndexHit]:
+def scan(query: IndexQuery, rows: Sequence[ScanRow]) -> dict[UUID, Evidence]:
     """The union of the top `limit` of each given signal. Rows already satisfy the scope and the filter of the query."""
     if not rows:
-        return []
-    hits: dict[int, dict[Signal, float]] = {}
+        return {}
+    hits: dict[int, list[float | None]] = {}
     if query.dense is not None:
         matrix = np.frombuffer(b"".join(row.dense for row in rows), dtype="<f2").reshape(len(rows), -1)
         scores = (matrix.astype(np.float32) @ query.dense.astype(np.float32)).astype(np.float64)
@@ -42,7 +42,7 @@ def scan(query: IndexQuery, rows: Sequence[ScanRow]) -> list[IndexHit]:
     ):
         if wanted is not None and len(wanted.indices):
             _collect(hits, signal, _bm25(wanted, rows, of), query.limit, everything=False)
-    return [IndexHit(rows[i].id, rows[i].kind, rows[i].version, scores) for i, scores in hits.items()]
+    return {rows[i].id: Evidence(*scores) for i, scores in hits.items()}
 
 
 def _bm25(wanted: SparseVector, rows: Sequence[ScanRow], of: Callable[[ScanRow], SparseVector | None]) -> Scores:
@@ -65,9 +65,9 @@ def _bm25(wanted: SparseVector, rows: Sequence[ScanRow], of: Callable[[ScanRow],
 
 
 def _collect(
-    hits: dict[int, dict[Signal, float]], signal: Signal, scores: Scores, limit: int, *, everything: bool
+    hits: dict[int, list[float | None]], signal: Signal, scores: Scores, limit: int, *, everything: bool
 ) -> None:
     """Add the best `limit`; a lexical score of nothing is no match."""
     for i in np.argsort(-scores, kind="stable")[:limit]:
         if everything or scores[i] > 0:
-            hits.setdefault(int(i), {})[signal] = float(scores[i])
+            hits.setdefault(int(i), [None, None, None])[PLACES[signal]] = float(scores[i])

@@ -14,12 +14,13 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from app.domain.fusion import Evidence
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 from app.index import points
+from app.index.hits import union
 from app.index.protocol import (
     CollectionNotFoundError,
-    IndexHit,
     IndexPoint,
     IndexQuery,
     IndexUnavailableError,
@@ -135,18 +136,18 @@ class ServerIndex:
         with _ServerErrors():
             self._client.delete(collection, models.FilterSelector(filter=_filter(points.of_user(scope))), wait=True)
 
-    def search(self, collection: str, query: IndexQuery) -> list[IndexHit]:
+    def search(self, collection: str, query: IndexQuery) -> dict[UUID, Evidence]:
         """The union of the top `limit` of each given signal, in one request."""
         wanted = points.signals(query)
         if not wanted:
-            return []
+            return {}
         chosen = _filter(points.narrowed(query.scope, query.filter))
         own = _filter(points.of_user(query.scope))
         requests = [_request(query.limit, signal, vector, chosen, own) for signal, vector in wanted]
         with _ServerErrors():
             answers = self._client.query_batch_points(collection, requests)
-        return points.union(
-            (signal, ((UUID(str(hit.id)), hit.score, hit.payload or {}) for hit in found.points))
+        return union(
+            (signal, [(UUID(str(hit.id)), hit.score) for hit in found.points])
             for (signal, _), found in zip(wanted, answers, strict=True)
         )
 
@@ -263,5 +264,5 @@ def _request(
         filter=chosen,
         params=params,
         limit=limit,
-        with_payload=["kind", "version"],
+        with_payload=False,
     )

@@ -10,25 +10,24 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.blocks import ShownBlock
-from app.domain.event import Event
-from app.domain.keytext import plain_text
-from app.domain.pending import PendingScore, rank_pending
+from app.domain.memory import Source
+from app.domain.pending import rank_pending
 from app.domain.policy import Policy
-from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
+from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, Returns, understand
 from app.domain.ranking import Item, Weights, rank, within_share
 from app.domain.scope import UserScope
-from app.domain.signals import NO_TERMS, Candidates, Terms
 from app.domain.sparse import SparseVector
 from app.domain.sufficiency import SEEN, Judgement, Support, judge
+from app.domain.units import NOTHING, Candidates, Row, Unit
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services import recall_units
-from app.services.recall_pending import PendingTurns, document
+from app.services.recall_memo import Reads, RecallMemo
+from app.services.recall_pending import NOTHING_PENDING, PendingTurns
+from app.services.recall_reads import Reader, ReadThrough
 from app.services.recall_search import Hits, Question
-from app.services.recall_units import Units
-from app.storage import blocks, recall, recall_memories
+from app.storage import recall
 from app.storage.db import Connection
-from app.storage.recall import AboutUser, FoundTurn
-from app.storage.recall_memories import FoundMemory
+from app.storage.recall import AboutUser, StateOfUser
 
 # Limits on work, not on quality.
 MOST_ITEMS = 100  # of `all_matches` without a limit, and candidates that a trace lists
@@ -40,15 +39,19 @@ LEAST_LINE = 12  # tokens of the shortest dated line: more turns than max_tokens
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is known before the search."""
+    """What is known before the search, and what was read of the user so far: `reads` are shared with other recalls
+    where the point of view is the present and the whole, else they are of this recall alone.
+    """
 
+    state: StateOfUser
     about: AboutUser
     plan: QueryPlan
     pending: PendingTurns
+    reads: Reads
 
     @property
     def policy(self) -> Policy:
-        return self.about.policy
+        return self.state.policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,11 @@ class Gathered:
     prepared: Prepared
     ranked: Sequence[Item]
     items: Sequence[Item]
-    turns: Mapping[UUID, Event]
-    memories: Mapping[UUID, FoundMemory]
-    neighbours: Mapping[UUID, Sequence[Event]]
-    tail: Sequence[Event]
+    units: Mapping[UUID, Unit]  # the candidates
+    neighbours: Mapping[UUID, Sequence[Unit]]
+    tail: Sequence[Unit]
     blocks: Sequence[ShownBlock]
-    history: Sequence[Event] | None
+    history: Sequence[Unit] | None
     judgement: Judgement
 
     @property
@@ -72,22 +74,33 @@ class Gathered:
         return self.judgement.sufficient
 
 
-def prepare(conn: Connection, query: RecallQuery, *, model: str) -> Prepared:
+def prepare(conn: Connection, query: RecallQuery, memo: RecallMemo, *, model: str) -> Prepared:
     """Read the policy, who speaks, and what is pending. Before the search, so that a turn that becomes searchable in
     between is seen twice rather than not at all.
     """
-    about = recall.about_user(conn, query.scope)
-    rows: list[recall.PendingRow] = []
-    total = 0
-    if Kind.EVENT in query.narrowing.searched:
-        limit = about.policy.recall.pending_ranked
-        rows, total = recall.pending(conn, query.scope, query.narrowing, model=model, limit=limit)
-    return Prepared(about, understand(query.text, about.speakers, query.now), PendingTurns.of(rows, total))
+    scope, narrowing = query.scope, query.narrowing
+    state = recall.state_of_user(conn, scope)
+    reads = memo.reads(scope, (state.version, model), query.now) if _is_plain(narrowing) else Reads()
+    if reads.about is None:
+        reads.about = recall.about_user(conn, scope)
+    pending = NOTHING_PENDING
+    if Kind.EVENT in narrowing.searched:
+        limit = state.policy.recall.pending_ranked
+        if (kept := reads.pending.get(limit)) is None:
+            rows, total = recall.pending(conn, scope, narrowing, model=model, limit=limit)
+            kept = reads.pending[limit] = PendingTurns.of(rows, total)
+        pending = kept
+    return Prepared(state, reads.about, understand(query.text, reads.about.speakers, query.now), pending, reads)
+
+
+def _is_plain(narrowing: Narrowing) -> bool:
+    """Whether the point of view is the present and nothing but the kind narrows it."""
+    return narrowing == Narrowing(kinds=narrowing.kinds)
 
 
 def embed_pending(encoder: Encoder, prepared: Prepared, question: Question) -> Prepared:
     """What was just said gets its vectors before the worker comes to it; nothing while the encoder cannot answer."""
-    if question.vector is None:
+    if question.vector is None or not prepared.pending.events:
         return prepared
     try:
         return replace(prepared, pending=prepared.pending.embedded(encoder))
@@ -96,27 +109,19 @@ def embed_pending(encoder: Encoder, prepared: Prepared, question: Question) -> P
 
 
 def gather(  # noqa: PLR0913 - what was found, for which question, by which encoder
-    conn: Connection, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits, *, model: str
+    reader: Reader, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits, *, model: str
 ) -> Gathered:
     """Check the hits against the rows, rank them, and read what the context needs."""
-    scope, narrowing, policy = query.scope, query.narrowing, prepared.policy
-    units = recall_units.units(conn, query, policy, question, model=model)
-    named = list(dict.fromkeys((*hits.memories, *units.scenes.nearest)))
-    memories = recall_units.shown(
-        recall_memories.memories(
-            conn, scope, narrowing, query.now, named, model=model, with_entities=bool(prepared.plan.names)
-        ),
-        policy,
-        query.now,
-    )
+    policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
+    units = recall_units.units(reader, query, policy, question, model=model)
+    memories = recall_units.shown(reads.memories((*hits.memories, *units.scenes.nearest)), policy, query.now)
     wanted = dict.fromkeys(hits.turns)
-    if Kind.EVENT in narrowing.searched:
+    if Kind.EVENT in query.narrowing.searched:
         wanted |= dict.fromkeys(units.segments.nearest)
-        wanted |= dict.fromkeys(source.event_id for found in memories.values() for source in found.memory.sources)
-    wanted_ids = [id_ for id_ in wanted if id_ not in prepared.pending.events]
-    turns = recall.turns(conn, scope, narrowing, wanted_ids, model=model)
-    outdated = recall_memories.outdated_turns(conn, scope, narrowing)
-    candidates = replace(_candidates(prepared, question, hits, turns, memories, units), outdated=frozenset(outdated))
+        wanted |= dict.fromkeys(source.event_id for unit in memories for source in sources_of(unit))
+    turns = reads.turns([id_ for id_ in wanted if id_ not in prepared.pending.events])
+    rows = _rows(prepared, question, hits, turns, memories)
+    candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes)
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
     quota = policy.recall.type_share
@@ -126,23 +131,22 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     )
     matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
     items = within_share(matching, query.limit, quota)
-    near = [turn for item in items for turn in item.turn_ids[:1] if turn in candidates.turns]
-    tail_size = policy.recall.tail_events
+    by_id = {row.unit.id: row.unit for row in rows}
+    near = [turn for item in items for turn in item.turn_ids[:1] if turn in by_id]
     return Gathered(
         prepared=prepared,
         ranked=ranked,
         items=items,
-        turns=candidates.turns,
-        memories=memories,
-        neighbours=recall.neighbours(conn, scope, narrowing, near if query.mode is not Mode.FAST else []),
-        tail=recall.tail(conn, scope, narrowing, query.session_id, limit=tail_size) if query.session_id else [],
-        blocks=_blocks(conn, query, policy),
-        history=_history(conn, query, prepared),
+        units=by_id,
+        neighbours=reads.neighbours(near if query.mode is not Mode.FAST else []),
+        tail=reads.tail(policy.recall.tail_events),
+        blocks=reads.blocks(user_summary=policy.blocks.user_summary),
+        history=_history(reads, query, prepared),
         judgement=judge(
             query.text,
             prepared.plan.lexical,
             prepared.plan.wanted,
-            _support(ranked, candidates),
+            _support(ranked, by_id),
             names=prepared.plan.names,
             blind=question.vector is None,
         ),
@@ -151,7 +155,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
 
 def text_of(gathered: Gathered, item: Item) -> str:
     """What an item says."""
-    return gathered.memories[item.id].memory.text if item.kind is Kind.MEMORY else gathered.turns[item.id].content
+    return gathered.units[item.id].text
 
 
 def record_usage(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], at: datetime) -> None:
@@ -160,82 +164,53 @@ def record_usage(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID],
         recall.record_usage(conn, scope, memory_ids, at)
 
 
-def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
-    prepared: Prepared,
-    question: Question,
-    hits: Hits,
-    turns: Mapping[UUID, FoundTurn],
-    memories: Mapping[UUID, FoundMemory],
-    units: Units,
-) -> Candidates:
-    """Turns from the index and pending ones, and memories, with their evidence."""
-    evidence = {**hits.turns, **hits.memories}
-    known = {id_: found.event for id_, found in turns.items()}
-    terms = {id_: Terms(found.sparse, found.window) for id_, found in turns.items()}
-    terms |= {id_: Terms(found.sparse) for id_, found in memories.items()}
-    scores: dict[UUID, PendingScore] = {}
+def sources_of(unit: Unit) -> Sequence[Source]:
+    """What a memory rests on."""
+    return unit.memory.sources if unit.memory else ()
+
+
+def _rows(
+    prepared: Prepared, question: Question, hits: Hits, turns: Sequence[Unit], memories: Sequence[Unit]
+) -> list[Row]:
+    """Turns from the index and pending ones, then memories, with their evidence."""
+    rows = [Row(unit, hits.turns.get(unit.id, NOTHING)) for unit in turns]
     pending = prepared.pending
     if pending.events:
         matched = [
-            SparseVector.from_bytes(words)
-            for id_, found in hits.turns.items()
-            if found.text and id_ in turns and (words := terms[id_].text)
+            SparseVector.from_bytes(row.unit.terms.text) for row in rows if row.evidence.text and row.unit.terms.text
         ]
         scores = rank_pending(question.words, pending.turns, matched, prepared.about.events)
         near = pending.evidence(question)
-        chosen = pending.choose(scores, near, hits)
-        known |= {id_: pending.events[id_] for id_ in chosen}
-        terms |= {id_: Terms(document(plain_text(pending.events[id_])).to_bytes()) for id_ in chosen}
-        scores = {id_: scores[id_] for id_ in chosen}
-        for id_ in chosen:
-            if id_ in near:
-                evidence[id_] = near[id_].better(evidence[id_]) if id_ in evidence else near[id_]
-    return Candidates(
-        turns=known,
-        memories={id_: found.memory for id_, found in memories.items()},
-        evidence=evidence,
-        pending=scores,
-        entities={id_: found.entities for id_, found in memories.items()},
-        limit=hits.limit,
-        terms=terms,
-        segments=units.segments,
-        scenes=units.scenes,
-    )
+        for id_ in pending.choose(scores, near, hits):
+            known = hits.turns.get(id_, NOTHING)
+            evidence = near[id_].better(known) if id_ in near else known
+            rows.append(Row(pending.unit(id_), evidence, scores[id_]))
+    return [*rows, *(Row(unit, hits.memories.get(unit.id, NOTHING)) for unit in memories)]
 
 
 def _matches(item: Item) -> bool:
     return item.scores["sparse"] > 0 or item.scores["dense"] >= MATCH_DENSE
 
 
-def _support(ranked: Sequence[Item], candidates: Candidates) -> list[Support]:
+def _support(ranked: Sequence[Item], units: Mapping[UUID, Unit]) -> list[Support]:
     """What the best items offer for the question."""
-    supports = []
-    for item in ranked[:SEEN]:
-        memory = candidates.memories.get(item.id)
-        supports.append(
-            Support(
-                dense=item.scores["dense"],
-                memory=memory is not None,
-                terms=candidates.terms.get(item.id, NO_TERMS).words(),
-                text=memory.text if memory is not None else candidates.turns[item.id].content,
-                total=item.total,
-                signals=item.columns,
-            )
+    best = [(item, units[item.id]) for item in ranked[:SEEN]]
+    return [
+        Support(
+            dense=item.scores["dense"],
+            memory=unit.memory is not None,
+            terms=unit.words,
+            text=unit.text,
+            total=item.total,
+            signals=item.columns,
         )
-    return supports
+        for item, unit in best
+    ]
 
 
-def _blocks(conn: Connection, query: RecallQuery, policy: Policy) -> list[ShownBlock]:
-    """Profile and summary are of the present and of all sessions: another view leaves them out."""
-    narrowing = query.narrowing
-    if narrowing.as_of is not None or narrowing.known_at is not None or narrowing.session_id is not None:
-        return []
-    return blocks.in_context(conn, query.scope, query.session_id, user_summary=policy.blocks.user_summary)
-
-
-def _history(conn: Connection, query: RecallQuery, prepared: Prepared) -> list[Event] | None:
+def _history(reads: ReadThrough, query: RecallQuery, prepared: Prepared) -> Sequence[Unit] | None:
     """Every turn, where it may be that all of them fit the budget; None otherwise."""
     most = min(LONGEST_HISTORY, query.max_tokens // LEAST_LINE)
     if query.mode is not Mode.AUTO or Kind.EVENT not in query.narrowing.searched or prepared.about.events > most:
         return None
-    return recall.history(conn, query.scope, query.narrowing, limit=most)
+    return reads.history(most)

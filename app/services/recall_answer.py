@@ -1,22 +1,25 @@
 """The answer of a recall from what was gathered: items as apps see them, the packed context, the trace. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from app.domain.blocks import BlockKey, BlockKind
-from app.domain.event import Event, EventState
-from app.domain.memory import Memory, Source
+from app.domain.event import EventState
+from app.domain.memory import Source
 from app.domain.packing import Block, Line, Material, Packed, Section, memory_line, pack, turn_line
 from app.domain.query import Kind, Order, RecallQuery
 from app.domain.ranking import Item, types_in_turn
 from app.domain.secrets import mask
 from app.domain.tokens import counter, family_of
+from app.domain.units import Unit
 from app.services.recall import Gathered
 
-NO_FADING = 1.0
+Hide = Callable[[Unit], str]  # what a unit says, as far as it may be shown
+NOTHING_MADE: Mapping[UUID, Unit] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class RecallResult:
 
 def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: dict[str, float]) -> RecallResult:
     """Items, context and trace. `seconds` is what each step took so far, for the trace."""
-    hide: Callable[[str], str] = str if gathered.prepared.policy.secrets.vault else mask
+    hide = _plain if gathered.prepared.policy.secrets.vault else _masked
     items = [_item(item, gathered, hide) for item in gathered.items]
     if query.order is Order.CHRONOLOGICAL:
         items.sort(key=lambda item: item.occurred_at)
@@ -80,15 +83,24 @@ def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: 
     )
 
 
-def _item(item: Item, gathered: Gathered, hide: Callable[[str], str]) -> AnswerItem:
-    if item.kind is Kind.EVENT:
-        event = gathered.turns[item.id]
+def _masked(unit: Unit) -> str:
+    return unit.masked
+
+
+def _plain(unit: Unit) -> str:
+    return unit.text
+
+
+def _item(item: Item, gathered: Gathered, hide: Hide) -> AnswerItem:
+    unit = gathered.units[item.id]
+    event, memory = unit.event, unit.memory
+    if event is not None:
         source = Source(event.id, event.client_id, event.session_id, event.occurred_at)
         return AnswerItem(
             kind=Kind.EVENT,
             id=event.id,
             type=None,
-            text=hide(event.content),
+            text=hide(unit),
             score=round(item.score, 6),
             scores=item.scores,
             occurred_at=event.occurred_at,
@@ -99,13 +111,13 @@ def _item(item: Item, gathered: Gathered, hide: Callable[[str], str]) -> AnswerI
             pending=event.state is not EventState.PROCESSED,
             sources=(source,),
         )
-    memory = gathered.memories[item.id].memory
+    assert memory is not None  # noqa: S101 - a unit is one of the two
     place = {turn: i for i, turn in enumerate(item.turn_ids)}
     return AnswerItem(
         kind=Kind.MEMORY,
         id=memory.id,
         type=memory.type.value,
-        text=hide(memory.text),
+        text=hide(unit),
         score=round(item.score, 6),
         scores=item.scores,
         occurred_at=memory.occurred_at,
@@ -118,28 +130,24 @@ def _item(item: Item, gathered: Gathered, hide: Callable[[str], str]) -> AnswerI
     )
 
 
-def _material(gathered: Gathered, hide: Callable[[str], str]) -> Material:
+def _material(gathered: Gathered, hide: Hide) -> Material:
     """What may go into the context: each turn once, the most important place first."""
-    in_tail = {event.id for event in gathered.tail}
+    in_tail = {unit.id for unit in gathered.tail}
     quota = gathered.prepared.policy.recall.type_share
     made_of = _memories_of_turns(gathered)
-    lines = [
-        _memory(gathered.memories[item.id].memory, hide)
-        if item.kind is Kind.MEMORY
-        else _turn(gathered.turns[item.id], Section.TURNS, hide, made_of.get(item.id))
-        for item in (types_in_turn(gathered.items) if quota < 1.0 else gathered.items)
-        if item.id not in in_tail
-    ]
+    shown_items = types_in_turn(gathered.items) if quota < 1.0 else gathered.items
+    lines = [_line(gathered.units[item.id], hide, made_of) for item in shown_items if item.id not in in_tail]
     shown = in_tail | {item.id for item in gathered.items}
-    around: dict[UUID, Event] = {}
+    around: dict[UUID, Unit] = {}
     for item in gathered.items:
         for turn in item.turn_ids[:1]:
-            around |= {event.id: event for event in gathered.neighbours.get(turn, ()) if event.id not in shown}
+            around |= {unit.id: unit for unit in gathered.neighbours.get(turn, ()) if unit.id not in shown}
+    mask_text: Callable[[str], str] = mask if hide is _masked else str
     return Material(
-        blocks=[Block(_section(block.key), hide(block.text)) for block in gathered.blocks],
-        tail=[_turn(event, Section.TAIL, hide) for event in gathered.tail],
+        blocks=[Block(_section(block.key), mask_text(block.text)) for block in gathered.blocks],
+        tail=[_line(unit, hide, section=Section.TAIL) for unit in gathered.tail],
         items=lines,
-        neighbours=[_turn(event, Section.TURNS, hide, made_of.get(event.id)) for event in around.values()],
+        neighbours=[_line(unit, hide, made_of) for unit in around.values()],
         history=_history(gathered.history, in_tail, hide),
     )
 
@@ -150,25 +158,31 @@ def _section(key: BlockKey) -> Section:
     return Section.SUMMARY if key.session_id else Section.OVERVIEW
 
 
-def _history(history: Sequence[Event] | None, in_tail: set[UUID], hide: Callable[[str], str]) -> list[Line] | None:
+def _history(history: Sequence[Unit] | None, in_tail: set[UUID], hide: Hide) -> list[Line] | None:
     """All turns, in order; those of the session's tail are marked as such."""
     if history is None:
         return None
-    return [_turn(event, Section.TAIL if event.id in in_tail else Section.HISTORY, hide) for event in history]
+    return [_line(unit, hide, section=Section.TAIL if unit.id in in_tail else Section.HISTORY) for unit in history]
 
 
-def _memories_of_turns(gathered: Gathered) -> dict[UUID, Memory]:
+def _memories_of_turns(gathered: Gathered) -> dict[UUID, Unit]:
     """For a turn the memory, among those found, that was made of it and of nothing else."""
-    found = (found.memory for found in gathered.memories.values())
-    return {memory.sources[0].event_id: memory for memory in found if len(memory.sources) == 1}
+    return {
+        unit.memory.sources[0].event_id: unit
+        for unit in gathered.units.values()
+        if unit.memory is not None and len(unit.memory.sources) == 1
+    }
 
 
-def _turn(event: Event, section: Section, hide: Callable[[str], str], made_of: Memory | None = None) -> Line:
-    return turn_line(event, hide(event.content), section, shorter=_memory(made_of, hide) if made_of else None)
-
-
-def _memory(memory: Memory, hide: Callable[[str], str]) -> Line:
-    return memory_line(memory, hide(memory.text))
+def _line(
+    unit: Unit, hide: Hide, made_of: Mapping[UUID, Unit] = NOTHING_MADE, section: Section = Section.TURNS
+) -> Line:
+    if unit.memory is not None:
+        return memory_line(unit.memory, hide(unit))
+    assert unit.event is not None  # noqa: S101 - a unit is one of the two
+    memory = made_of.get(unit.id)
+    shorter = memory_line(memory.memory, hide(memory)) if memory is not None and memory.memory is not None else None
+    return turn_line(unit.event, hide(unit), section, shorter=shorter)
 
 
 def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
@@ -186,8 +200,8 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
         },
         "milliseconds": {step: round(1e3 * spent, 3) for step, spent in seconds.items()},
         "counts": {
-            "turns": len(gathered.turns),
-            "memories": len(gathered.memories),
+            "turns": sum(unit.event is not None for unit in gathered.units.values()),
+            "memories": sum(unit.memory is not None for unit in gathered.units.values()),
             "pending": len(gathered.prepared.pending.events),
         },
         "support": {

@@ -14,6 +14,7 @@ from app.domain.keytext import key_text, plain_text
 from app.domain.lexical import TEXT_LENGTH, document_vector
 from app.domain.pending import PendingScore, PendingTurn
 from app.domain.sparse import SparseVector
+from app.domain.units import Terms, Unit, turn_unit
 from app.inference.protocol import Encoder
 from app.services.recall_search import Hits, Question
 from app.storage.recall import PendingRow
@@ -52,6 +53,11 @@ class PendingTurns:
         dense = {row.event.id: row.dense for row in rows if row.dense is not None}
         return cls(events, turns, dense, max(0, total - len(rows)))
 
+    def unit(self, id_: UUID) -> Unit:
+        """One of them as a candidate."""
+        event = self.events[id_]
+        return turn_unit(event, Terms(document(plain_text(event)).to_bytes()))
+
     def embedded(self, encoder: Encoder) -> "PendingTurns":
         """With vectors for the newest turns that have none yet; raises EncoderUnavailableError."""
         newest = [event for event in self.events.values() if event.id not in self.dense][-EMBEDDED_NOW:]
@@ -80,6 +86,9 @@ class PendingTurns:
         chosen |= dict.fromkeys(id_ for id_ in hits.turns if id_ in self.events)
         chosen |= dict.fromkeys(list(self.events)[-SHOWN_ANYWAY:])
         return list(chosen)
+
+
+NOTHING_PENDING = PendingTurns({}, (), {}, 0)
 
 
 @lru_cache(maxsize=CACHED_VECTORS)

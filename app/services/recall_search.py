@@ -16,10 +16,9 @@ from app.domain.memory import MemoryType
 from app.domain.policy import RecallPolicy
 from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery
 from app.domain.sparse import SparseVector
-from app.index.protocol import IndexFilter, IndexHit, IndexQuery, MemoryIndex, PointKind
+from app.index.protocol import IndexFilter, IndexQuery, MemoryIndex, PointKind
 from app.index.scan import ScanRow, scan
 from app.inference.protocol import Encoder, EncoderUnavailableError
-from app.services.recall_evidence import evidence_of
 from app.storage import recall_memories
 from app.storage.db import Connection
 
@@ -27,8 +26,6 @@ SCANNED_ROWS = 5_000  # of each kind; 4 MB of vectors and about 15 ms of numpy
 DEEP_FACTOR = 2  # how many more candidates mode `deep` looks at
 MEMORY_SHARE = 0.3  # of the candidates: on LoCoMo .3 finds what .5 does, and each row costs 40 us
 FEEDBACK_CHARACTERS = 200  # of the best item, added to the question in a second round
-
-POINT_OF = {Kind.EVENT: PointKind.EVENT, Kind.MEMORY: PointKind.MEMORY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +64,23 @@ def ask(encoder: Encoder, plan: QueryPlan, feedback: str = "") -> Question:
 def search(index: MemoryIndex, collection: str, query: RecallQuery, question: Question, policy: RecallPolicy) -> Hits:
     """Candidates from the index; raises IndexUnavailableError."""
     limit = _limit(query, policy.candidates)
-    found: dict[Kind, list[IndexHit]] = {Kind.EVENT: [], Kind.MEMORY: []}
+    found: dict[Kind, dict[UUID, Evidence]] = {Kind.EVENT: {}, Kind.MEMORY: {}}
     for kind, part in _parts(query, policy, limit):
-        found[kind] += index.search(collection, _index_query(query, part, question, kind))
-    return Hits(evidence_of(found[Kind.EVENT]), evidence_of(found[Kind.MEMORY]), limit)
+        found[kind] |= index.search(collection, _index_query(query, part, question, kind))
+    return Hits(found[Kind.EVENT], found[Kind.MEMORY], limit)
 
 
 def fall_back(conn: Connection, query: RecallQuery, question: Question, policy: RecallPolicy, model: str) -> Hits:
     """The same from PostgreSQL's vectors, exact over the newest rows."""
     limit = _limit(query, policy.candidates)
-    found: dict[Kind, list[IndexHit]] = {Kind.EVENT: [], Kind.MEMORY: []}
+    found: dict[Kind, dict[UUID, Evidence]] = {Kind.EVENT: {}, Kind.MEMORY: {}}
     for kind, part in _parts(query, policy, limit):
         rows = recall_memories.vectors(
             conn, query.scope, part.narrowing, query.now, kind, model=model, limit=SCANNED_ROWS
         )
-        points = [
-            ScanRow(row.id, POINT_OF[kind], row.version, row.dense, _sparse(row.sparse), _sparse(row.sparse_window))
-            for row in rows
-        ]
-        found[kind] += scan(_index_query(query, part, question, kind), points)
-    return Hits(evidence_of(found[Kind.EVENT]), evidence_of(found[Kind.MEMORY]), limit)
+        points = [ScanRow(row.id, row.dense, _sparse(row.sparse), _sparse(row.sparse_window)) for row in rows]
+        found[kind] |= scan(_index_query(query, part, question, kind), points)
+    return Hits(found[Kind.EVENT], found[Kind.MEMORY], limit)
 
 
 def _limit(query: RecallQuery, candidates: int) -> int:

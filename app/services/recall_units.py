@@ -2,19 +2,18 @@
 memories its policy leaves out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from app.domain.granularity import NO_UNITS, Granularity, asked
 from app.domain.memory import Memory, MemoryType
 from app.domain.policy import Policy
 from app.domain.query import RecallQuery
+from app.domain.units import Unit
+from app.services.recall_reads import Reader
 from app.services.recall_search import Question
 from app.storage import granularity
-from app.storage.db import Connection
-from app.storage.recall_memories import FoundMemory
 
 MOST_UNITS = 2_000  # of a user, the latest: 1.5 MB of vectors and about 3 ms
 
@@ -27,23 +26,24 @@ class Units:
     scenes: Granularity = NO_UNITS
 
 
-def units(conn: Connection, query: RecallQuery, policy: Policy, question: Question, *, model: str) -> Units:
+def units(reader: Reader, query: RecallQuery, policy: Policy, question: Question, *, model: str) -> Units:
     """The units that the question is near to; none where they weigh nothing. Scenes are of the present: another point
     of view has none.
     """
     if not policy.recall.granularity or question.vector is None:
         return Units()
+    conn = reader()
     segments = granularity.segments(conn, query.scope, model, limit=MOST_UNITS)
     elsewhere = query.narrowing.as_of is not None or query.narrowing.known_at is not None
     scenes = [] if elsewhere else granularity.scenes(conn, query.scope, model, limit=MOST_UNITS)
     return Units(asked(segments, question.vector), asked(scenes, question.vector))
 
 
-def shown(found: Mapping[UUID, FoundMemory], policy: Policy, now: datetime) -> dict[UUID, FoundMemory]:
+def shown(found: Sequence[Unit], policy: Policy, now: datetime) -> list[Unit]:
     """What the policy lets be an item: with `current_foresight`, plans only while they are ahead."""
     if not policy.recall.current_foresight:
-        return dict(found)
-    return {id_: kept for id_, kept in found.items() if not _past(kept.memory, now)}
+        return list(found)
+    return [unit for unit in found if unit.memory is None or not _past(unit.memory, now)]
 
 
 def _past(memory: Memory, now: datetime) -> bool:

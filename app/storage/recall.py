@@ -3,9 +3,12 @@
 `narrow` turns a Narrowing into SQL conditions; every statement here goes through it.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -13,24 +16,41 @@ from app.domain.event import Event
 from app.domain.policy import DEFAULT, Policy, load_policy
 from app.domain.query import Narrowing
 from app.domain.scope import UserScope
+from app.domain.units import Terms, Unit, turn_unit
 from app.storage.db import Connection, Row
 from app.storage.events import COLUMNS as EVENT_COLUMNS
 from app.storage.events import to_event
 
-ABOUT_USER = """
-SELECT (SELECT body FROM policies WHERE project_id = %(project)s) AS policy,
-       (SELECT preset || ':' || version FROM policies WHERE project_id = %(project)s) AS policy_version,
+STATE_OF_USER = """
+SELECT p.body::text AS policy, p.preset || ':' || p.version AS policy_version,
        (SELECT string_agg(transaction::text, ',' ORDER BY transaction) FROM user_versions
-        WHERE project_id = %(project)s AND user_id = %(user)s) AS version,
-       (SELECT min(expires_at) FROM memories WHERE project_id = %(project)s AND user_id = %(user)s
+        WHERE project_id = %(project)s AND user_id = %(user)s) AS version
+FROM (SELECT 1) one LEFT JOIN policies p ON p.project_id = %(project)s
+"""
+
+ABOUT_USER = """
+SELECT (SELECT min(expires_at) FROM memories WHERE project_id = %(project)s AND user_id = %(user)s
         AND expires_at > now()) AS next_expiry,
        (SELECT coalesce(sum(events), 0)::bigint FROM sessions
         WHERE project_id = %(project)s AND user_id = %(user)s) AS events,
        ARRAY(SELECT DISTINCT name FROM speakers WHERE project_id = %(project)s AND user_id = %(user)s) AS speakers
 """
 
+NOTHING_KNOWN: Mapping[UUID, "SeenTurn"] = MappingProxyType({})
+
 # What an app attached to a turn takes no part in a recall, and parsing it would cost more than reading the rows.
 COLUMNS = EVENT_COLUMNS.replace(" metadata,", " NULL AS metadata,")
+
+TURNS = """
+SELECT {columns}, e.xmin::text::bigint AS seen, v.sparse, v.sparse_window
+FROM unnest(%(ids)s::uuid[], %(seen)s::bigint[]) AS k (wanted, known) JOIN events e ON e.id = k.wanted
+LEFT JOIN (SELECT target_id, sparse, sparse_window FROM vectors WHERE model = %(model)s) v ON v.target_id = e.id
+WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.xmin::text::bigint <> k.known AND {where}
+"""
+STILL_THERE = """
+SELECT e.id FROM events e
+WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.id = ANY (%(ids)s) AND {where}
+"""
 
 # A turn that only supports statements that no longer hold; for `latest_only`.
 OUTDATED = """
@@ -55,24 +75,31 @@ CROSS JOIN LATERAL (
 
 
 @dataclass(frozen=True, slots=True)
+class StateOfUser:
+    """The policy, and what tells whether anything has changed since. `version` is another one after every change of
+    what the user has.
+    """
+
+    policy: Policy
+    policy_version: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class AboutUser:
     """What a recall needs to know before it searches. `events` counts all turns of the user."""
 
-    policy: Policy
     events: int
     speakers: tuple[str, ...]
-    policy_version: str = ""
-    version: str = ""  # another one after every change of what the user has
     next_expiry: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FoundTurn:
-    """A turn that may be shown, and its stored words: of itself, and with the turns beside it."""
+class SeenTurn:
+    """A turn as it was read: `seen` is the transaction that wrote its row, another one after every change of it."""
 
-    event: Event
-    sparse: bytes | None
-    window: bytes | None
+    unit: Unit
+    seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +111,22 @@ class PendingRow:
     sparse: bytes | None
 
 
+def state_of_user(conn: Connection, scope: UserScope) -> StateOfUser:
+    """Policy and version in one round trip."""
+    row = conn.execute(STATE_OF_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
+    policy = _policy(row["policy"]) if row.get("policy") else DEFAULT
+    return StateOfUser(policy, row.get("policy_version") or "", row.get("version") or "")
+
+
+@lru_cache(maxsize=256)
+def _policy(body: str) -> Policy:
+    return load_policy(json.loads(body))
+
+
 def about_user(conn: Connection, scope: UserScope) -> AboutUser:
-    """Policy, size and speakers in one round trip."""
+    """Size and speakers in one round trip."""
     row = conn.execute(ABOUT_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
-    policy = load_policy(row["policy"]) if row.get("policy") else DEFAULT
-    return AboutUser(
-        policy,
-        int(row.get("events") or 0),
-        tuple(row.get("speakers") or ()),
-        row.get("policy_version") or "",
-        row.get("version") or "",
-        row.get("next_expiry"),
-    )
+    return AboutUser(int(row.get("events") or 0), tuple(row.get("speakers") or ()), row.get("next_expiry"))
 
 
 def narrow(narrowing: Narrowing, *, point_of_view_only: bool = False) -> tuple[str, dict[str, Any]]:
@@ -143,49 +174,58 @@ def pending(
     return [PendingRow(to_event(row), row["dense"], row["sparse"]) for row in rows], total
 
 
-def turns(
-    conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Sequence[UUID], *, model: str
-) -> dict[UUID, FoundTurn]:
-    """Those of the turns that exist and satisfy the narrowing, in the order of `ids`, with their words."""
+def turns(  # noqa: PLR0913 - whose, from which view, which of them
+    conn: Connection,
+    scope: UserScope,
+    narrowing: Narrowing,
+    ids: Sequence[UUID],
+    *,
+    model: str,
+    known: Mapping[UUID, SeenTurn] = NOTHING_KNOWN,
+) -> dict[UUID, SeenTurn]:
+    """Those of the turns that exist and satisfy the narrowing, with their words. One of `known` is not read again where
+    its row is the same still.
+    """
     if not ids:
         return {}
     where, values = narrow(narrowing)
-    rows = conn.execute(
-        f"SELECT {COLUMNS}, v.sparse, v.sparse_window FROM events e"
-        " LEFT JOIN (SELECT target_id, sparse, sparse_window FROM vectors WHERE model = %(model)s) v"
-        " ON v.target_id = e.id"
-        f" WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.id = ANY (%(ids)s) AND {where}",
-        values | {"ids": list(ids), "model": model, "project": scope.project_id, "user": scope.user_id},
-    ).fetchall()
-    found = {row["id"]: FoundTurn(to_event(row), row["sparse"], row["sparse_window"]) for row in rows}
-    return {id_: found[id_] for id_ in ids if id_ in found}
+    seen = [known[id_].seen if id_ in known else 0 for id_ in ids]
+    values |= {"ids": list(ids), "seen": seen, "model": model, "project": scope.project_id, "user": scope.user_id}
+    found = {row["id"]: _seen_turn(row) for row in conn.execute(TURNS.format(columns=COLUMNS, where=where), values)}
+    if not known:
+        return found
+    values["ids"] = [id_ for id_ in ids if id_ in known and id_ not in found]
+    there = conn.execute(STILL_THERE.format(where=where), values) if values["ids"] else ()
+    return found | {row["id"]: known[row["id"]] for row in there}
 
 
-def history(conn: Connection, scope: UserScope, narrowing: Narrowing, *, limit: int) -> list[Event]:
+def _seen_turn(row: Row) -> SeenTurn:
+    return SeenTurn(turn_unit(to_event(row), Terms(row["sparse"], row["sparse_window"])), row["seen"])
+
+
+def history(conn: Connection, scope: UserScope, narrowing: Narrowing, *, limit: int) -> list[Unit]:
     """All turns in the order in which they were said, up to `limit`."""
     where, values = narrow(narrowing)
     return _events(conn, scope, f"{where} ORDER BY e.occurred_at, e.seq LIMIT %(limit)s", values | {"limit": limit})
 
 
-def tail(conn: Connection, scope: UserScope, narrowing: Narrowing, session_id: str, *, limit: int) -> list[Event]:
+def tail(conn: Connection, scope: UserScope, narrowing: Narrowing, session_id: str, *, limit: int) -> list[Unit]:
     """The last turns of a session, in the order in which they were said."""
     where, values = narrow(narrowing, point_of_view_only=True)
     condition = f"{where} AND e.session_id = %(tail)s ORDER BY e.occurred_at DESC, e.seq DESC LIMIT %(limit)s"
     return _events(conn, scope, condition, values | {"tail": session_id, "limit": limit})[::-1]
 
 
-def neighbours(
-    conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Sequence[UUID]
-) -> dict[UUID, list[Event]]:
+def neighbours(conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Sequence[UUID]) -> dict[UUID, list[Unit]]:
     """For each turn the one before and the one after it in its session."""
-    found: dict[UUID, list[Event]] = {}
+    found: dict[UUID, list[Unit]] = {id_: [] for id_ in ids}
     if not ids:
         return found
     where, values = narrow(narrowing, point_of_view_only=True)
     scoped = f"{where} AND e.project_id = %(project)s AND e.user_id = %(user)s"
     values |= {"ids": list(ids), "project": scope.project_id, "user": scope.user_id}
     for row in conn.execute(NEIGHBOURS.format(columns=COLUMNS, where=scoped), values).fetchall():
-        found.setdefault(row["of"], []).append(to_event(row))
+        found[row["of"]].append(turn_unit(to_event(row)))
     return found
 
 
@@ -198,9 +238,9 @@ def record_usage(conn: Connection, scope: UserScope, ids: Sequence[UUID], at: da
     )
 
 
-def _events(conn: Connection, scope: UserScope, condition: str, values: dict[str, Any]) -> list[Event]:
+def _events(conn: Connection, scope: UserScope, condition: str, values: dict[str, Any]) -> list[Unit]:
     rows: list[Row] = conn.execute(
         f"SELECT {COLUMNS} FROM events e WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND {condition}",
         values | {"project": scope.project_id, "user": scope.user_id},
     ).fetchall()
-    return [to_event(row) for row in rows]
+    return [turn_unit(to_event(row)) for row in rows]

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from app.domain.memory import Memory, MemoryStatus, Source
+from app.domain.memory import MemoryStatus, Source
 from app.domain.query import Kind, Narrowing
 from app.domain.scope import UserScope
+from app.domain.units import Terms, Unit, memory_unit
 from app.storage import recall
 from app.storage.db import Connection, Row
 from app.storage.memories import to_memory
@@ -53,15 +54,6 @@ WHERE v.project_id = %(project)s AND v.user_id = %(user)s ORDER BY t.occurred_at
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMemory:
-    """A memory that may be shown, and the normalised names of its entities."""
-
-    memory: Memory
-    entities: frozenset[str]
-    sparse: bytes | None = None  # its words
-
-
-@dataclass(frozen=True, slots=True)
 class VectorRow:
     """The stored vectors of one row: float16 dense, and sparse as `SparseVector.to_bytes`."""
 
@@ -80,9 +72,10 @@ def memories(  # noqa: PLR0913 - whose, from which view, how much of them
     ids: Sequence[UUID],
     *,
     model: str,
-    with_entities: bool = True,
-) -> dict[UUID, FoundMemory]:
-    """Those of the memories that hold from this point of view, in the order of `ids`."""
+) -> dict[UUID, Unit]:
+    """Those of the memories that hold from this point of view, with their words and the normalised names of their
+    entities.
+    """
     if not ids:
         return {}
     condition, values = holds(narrowing, now)
@@ -92,16 +85,15 @@ def memories(  # noqa: PLR0913 - whose, from which view, how much of them
     sql = SELECT.format(
         visible=visible,
         relation=_relation(narrowing),
-        entities=ENTITIES if with_entities else "'{}'::text[]",
+        entities=ENTITIES,
         condition=f"m.id = ANY (%(ids)s) AND {condition}",
     )
     named = values | {"ids": list(ids), "model": model, "project": scope.project_id, "user": scope.user_id}
     rows = conn.execute(sql, named).fetchall()
-    found = {row["id"]: _found(row, narrowing) for row in rows}
-    return {id_: found[id_] for id_ in ids if id_ in found}
+    return {row["id"]: _found(row, narrowing) for row in rows}
 
 
-def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> set[UUID]:
+def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> frozenset[UUID]:
     """Turns that a statement rests on which was replaced or taken back by then."""
     rows = conn.execute(
         "SELECT s.event_id FROM memories m JOIN memory_sources s ON s.memory_id = m.id"
@@ -109,7 +101,7 @@ def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> 
         " AND (%(as_of)s::timestamptz IS NULL OR m.live_until <= %(as_of)s)",
         {"project": scope.project_id, "user": scope.user_id, "as_of": narrowing.as_of},
     ).fetchall()
-    return {row["event_id"] for row in rows}
+    return frozenset(row["event_id"] for row in rows)
 
 
 def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
@@ -163,11 +155,11 @@ def _relation(narrowing: Narrowing) -> str:
     return "memories" if narrowing.known_at is None else KNOWN_THEN
 
 
-def _found(row: Row, narrowing: Narrowing) -> FoundMemory:
+def _found(row: Row, narrowing: Narrowing) -> Unit:
     memory = to_memory(row, [_source(entry) for entry in row["sources"]])
     if narrowing.as_of is not None and memory.status is not MemoryStatus.ARCHIVED:
         memory = replace(memory, status=MemoryStatus.ACTIVE)  # what was replaced later was the belief then
-    return FoundMemory(memory, frozenset(row["entities"]), row["sparse"])
+    return memory_unit(memory, Terms(row["sparse"]), row["entities"])
 
 
 def _source(entry: list[Any]) -> Source:

@@ -39,18 +39,16 @@ def filled(index, collection, rng) -> Oracle:
 
 def assert_same(hits, expected, known, query):
     """The hits are the best `limit` of each signal with their scores (ties may fall either way)."""
-    own = known.points[query.scope]
-    for hit in hits:
-        assert (hit.version, hit.kind) == (own[hit.id].version, own[hit.id].kind)
-        assert hit.scores
+    hits = oracle.by_signal(hits)
+    assert all(hits.values())
     for signal, scores in expected.items():
-        found = {hit.id: hit.scores[signal] for hit in hits if signal in hit.scores}
+        found = {identity: of[signal] for identity, of in hits.items() if signal in of}
         assert len(found) == min(query.limit, len(scores)), signal
         for identity, score in found.items():
             assert score == pytest.approx(scores[identity], rel=1e-5, abs=1e-5), signal
         best = sorted(scores.values(), reverse=True)[: query.limit]
         assert sorted(found.values(), reverse=True) == pytest.approx(best, rel=1e-5, abs=1e-5)
-    assert {signal for hit in hits for signal in hit.scores} <= set(expected)
+    assert {signal for of in hits.values() for signal in of} <= set(expected)
 
 
 def ask(rng, scope, **given):
@@ -73,8 +71,8 @@ def test_each_signal_alone(index, collection, filled, rng):
 
 
 def test_a_query_without_signals_finds_nothing(index, collection, filled):
-    assert index.search(collection, IndexQuery(USERS[0])) == []
-    assert index.search(collection, IndexQuery(USERS[0], text=EMPTY, window=EMPTY)) == []
+    assert index.search(collection, IndexQuery(USERS[0])) == {}
+    assert index.search(collection, IndexQuery(USERS[0], text=EMPTY, window=EMPTY)) == {}
 
 
 FILTERS = {
@@ -139,9 +137,8 @@ def test_an_upsert_replaces_vectors_and_payload(index, collection, rng):
     index.upsert(collection, USERS[0], [new])
     assert index.count(collection) == 1
     assert list(index.scroll(collection)) == [PointKey(USERS[0], old.id, 2)]
-    (hit,) = index.search(collection, IndexQuery(USERS[0], dense=new.dense, text=old.text))
-    assert hit.version == 2
-    assert hit.scores == {Signal.DENSE: pytest.approx(1.0, abs=1e-5)}
+    found = index.search(collection, IndexQuery(USERS[0], dense=new.dense, text=old.text))
+    assert oracle.by_signal(found) == {new.id: {Signal.DENSE: pytest.approx(1.0, abs=1e-5)}}
 
 
 def test_nobody_replaces_or_removes_the_points_of_another(index, collection, rng):
@@ -162,7 +159,7 @@ def test_searches_never_return_another_users_points(index, collection, filled, r
     for scope in [*USERS, UserScope(PROJECT, "nobody")]:
         for by in FILTERS.values():
             hits = index.search(collection, ask(rng, scope, filter=by, limit=1000))
-            assert {owner[hit.id] for hit in hits} <= {scope}
+            assert {owner[identity] for identity in hits} <= {scope}
 
 
 def test_count_scroll_and_vectors(index, collection, filled):
@@ -199,7 +196,7 @@ def test_delete_and_term_statistics_follow(index, collection, filled, rng):
     assert_same(index.search(collection, query), filled.search(query), filled, query)
     index.delete_user(collection, USERS[1])
     assert index.count(collection, USERS[1]) == 0
-    assert index.search(collection, ask(rng, USERS[1])) == []
+    assert index.search(collection, ask(rng, USERS[1])) == {}
     assert index.count(collection) == 1000 - 120 - 200
     index.delete(collection, USERS[0], [])
     index.upsert(collection, USERS[0], [])

@@ -95,7 +95,7 @@ def test_the_clients_local_mode_agrees(rng):
     query = IndexQuery(
         ALICE, dense=oracle.dense(rng), text=oracle.question(rng), window=oracle.question(rng), limit=500
     )
-    hits = {hit.id: hit.scores for hit in index.search(NAME, query)}
+    hits = oracle.by_signal(index.search(NAME, query))
     for signal_, expected in known.search(query).items():
         found = {identity: scores[signal_] for identity, scores in hits.items() if signal_ in scores}
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)

@@ -66,7 +66,9 @@ def test_words_count_where_they_stand_and_less_with_distance():
     turns = ["The kayak was red.", "Nice!", "We took it to Oslo.", "Cold there."]
     texts = [stored(turn) for turn in turns]
     windows = [stored(" ".join(turns[max(0, i - 1) : i + 2])) for i in range(4)]
-    beside = [{j - i: j for j in range(4) if j != i} for i in range(4)]
+    beside = {
+        step: np.array([i + step if 0 <= i + step < 4 else -1 for i in range(4)]) for step in (-3, -2, -1, 1, 2, 3)
+    }
     found = covered(query_vector("kayak Oslo"), texts, windows, beside)
     assert found.own.tolist() == pytest.approx([0.5, 0, 0.5, 0])
     assert found.around.tolist() == pytest.approx([0.5, 1.0, 0.5, 0.5])
@@ -76,7 +78,7 @@ def test_words_count_where_they_stand_and_less_with_distance():
 
 def test_a_word_that_all_hold_counts_less():
     texts = [stored("dog park"), stored("dog"), stored("dog"), stored("dog")]
-    found = covered(query_vector("dog park"), texts, [None] * 4, [{}] * 4)
+    found = covered(query_vector("dog park"), texts, [None] * 4, {})
     assert found.own[0] == pytest.approx(1.0)
     assert found.own[1] < 0.2
 
@@ -84,7 +86,7 @@ def test_a_word_that_all_hold_counts_less():
 @given(st.lists(st.text(alphabet="abcde ", max_size=20), max_size=6), st.text(alphabet="abcde ", max_size=20))
 def test_shares_lie_between_nothing_and_all(texts, question):
     raw = [stored(text) if text.strip() else None for text in texts]
-    found = covered(query_vector(question), raw, raw, [{} for _ in raw])
+    found = covered(query_vector(question), raw, raw, {})
     for column in (found.own, found.around, found.nearby):
         assert np.all(column >= 0)
         assert np.all(column <= 1 + 1e-9)
@@ -94,4 +96,4 @@ def test_shares_lie_between_nothing_and_all(texts, question):
 def test_nothing_asked_or_nothing_stored():
     words = query_vector("kayak")
     assert holding(words.indices, [None, stored("kayak")]).tolist() == [[0.0], [1.0]]
-    assert covered(query_vector(""), [stored("kayak")], [None], [{}]).best == 0.0
+    assert covered(query_vector(""), [stored("kayak")], [None], {}).best == 0.0

@@ -15,7 +15,7 @@ from app.domain.pending import PendingScore
 from app.domain.policy import DEFAULT
 from app.domain.query import Kind, understand
 from app.domain.ranking import Weights, rank
-from app.domain.signals import Candidates
+from app.domain.units import NOTHING, Candidates, Row, memory_unit, turn_unit
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 WEIGHTS = Weights(DEFAULT.recall, DEFAULT.retention.tau_days)
@@ -40,7 +40,9 @@ def memory(number, text, *turns, **changes):
 
 
 def candidates(turns=(), memories=(), evidence=None, pending=None):
-    return Candidates({t.id: t for t in turns}, {m.id: m for m in memories}, evidence or {}, pending or {}, limit=100)
+    evidence, pending = evidence or {}, pending or {}
+    units = [*map(turn_unit, turns), *map(memory_unit, memories)]
+    return Candidates([Row(u, evidence.get(u.id, NOTHING), pending.get(u.id)) for u in units], limit=100)
 
 
 MOVED = event(1, "I moved to Lisbon last month, the flat is tiny")
@@ -133,8 +135,8 @@ def test_nothing_found_is_nothing():
 
 
 def test_missing_scores():
-    assert floor([], limit=3, lexical=False) == 0
-    assert floor([5.0, 2.0], limit=3, lexical=True) == 0
-    assert floor([5.0, 2.0], limit=2, lexical=True) == 2.0
-    assert floor([0.5, 0.2], limit=3, lexical=False) == 0.2
+    assert floor(np.array([]), limit=3, lexical=False) == 0
+    assert floor(np.array([5.0, 2.0]), limit=3, lexical=True) == 0
+    assert floor(np.array([5.0, 2.0]), limit=2, lexical=True) == 2.0
+    assert floor(np.array([0.5, 0.2]), limit=3, lexical=False) == 0.2
     assert standard(np.array([3.0, 3.0])).tolist() == [0, 0]

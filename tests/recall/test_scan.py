@@ -10,6 +10,7 @@ from app.domain.lexical import TEXT_LENGTH, WINDOW_LENGTH, document_vector, quer
 from app.domain.scope import UserScope
 from app.index.protocol import IndexPoint, IndexQuery, PointKind, Signal
 from app.index.scan import ScanRow, scan
+from tests.support.index_oracle import by_signal
 
 SCOPE = UserScope(UUID(int=1), "anna")
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -38,8 +39,6 @@ def corpus(size):
         rows.append(
             ScanRow(
                 UUID(int=i + 1),
-                PointKind.EVENT,
-                1,
                 (vector / np.linalg.norm(vector)).astype("<f2").tobytes(),
                 document_vector(text, TEXT_LENGTH),
                 document_vector(f"{text} river", WINDOW_LENGTH),
@@ -50,7 +49,7 @@ def corpus(size):
 
 def point(row):
     dense = np.frombuffer(row.dense, dtype="<f2").astype(np.float32)
-    return IndexPoint(row.id, row.kind, 1, "s", None, None, "user", NOW, NOW, None, dense, row.text, row.window)
+    return IndexPoint(row.id, PointKind.EVENT, 1, "s", None, None, "user", NOW, NOW, None, dense, row.text, row.window)
 
 
 @pytest.mark.parametrize("limit", [5, 100])
@@ -61,8 +60,8 @@ def test_the_same_hits_as_the_index(edge_index, limit):
     asked = query_vector("piano river garden garden")
     dense = np.frombuffer(rows[3].dense, dtype="<f2").astype(np.float32)
     query = IndexQuery(SCOPE, dense, asked, asked, limit=limit)
-    ours = {hit.id: hit.scores for hit in scan(query, rows)}
-    theirs = {hit.id: hit.scores for hit in edge_index.search("c", query)}
+    ours = by_signal(scan(query, rows))
+    theirs = by_signal(edge_index.search("c", query))
     for signal in Signal:
         one = sorted((s[signal] for s in ours.values() if signal in s), reverse=True)
         other = sorted((s[signal] for s in theirs.values() if signal in s), reverse=True)
@@ -74,5 +73,5 @@ def test_the_same_hits_as_the_index(edge_index, limit):
 
 def test_nothing_to_scan_or_nothing_asked():
     empty = query_vector("")
-    assert scan(IndexQuery(SCOPE, None, empty, empty), corpus(3)) == []
-    assert scan(IndexQuery(SCOPE, np.ones(32, np.float32)), []) == []
+    assert scan(IndexQuery(SCOPE, None, empty, empty), corpus(3)) == {}
+    assert scan(IndexQuery(SCOPE, np.ones(32, np.float32)), []) == {}

@@ -1,6 +1,7 @@
 """What a search must return, computed the slow and obvious way, and random points to compare it on."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from app.domain.bm25 import idf
+from app.domain.fusion import Evidence
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 from app.index.protocol import IndexFilter, IndexPoint, IndexQuery, PointKind, Signal
@@ -37,6 +39,12 @@ class Oracle:
                 held = {p.id: v for p in own if (v := p.text if signal is Signal.TEXT else p.window) is not None}
                 found[signal] = bm25(held, terms)
         return {signal: {i: s for i, s in scores.items() if i in chosen} for signal, scores in found.items()}
+
+
+def by_signal(found: Mapping[UUID, Evidence]) -> dict[UUID, dict[Signal, float]]:
+    """What a search found, as the oracle names the scores."""
+    named = {id_: {Signal.DENSE: e.dense, Signal.TEXT: e.text, Signal.WINDOW: e.window} for id_, e in found.items()}
+    return {id_: {name: score for name, score in of.items() if score is not None} for id_, of in named.items()}
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

@@ -108,12 +108,12 @@ class Pipeline:
         context, query = self.context, RecallQuery(self.user(user), text, **({"now": START} | fields))
         assert context.index is not None
         with self.db.transaction(query.scope) as conn:
-            prepared = recall.prepare(conn, query, model=context.encoder.fingerprint)
+            prepared = recall.prepare(conn, query, context.memo, model=context.encoder.fingerprint)
         question = recall_search.ask(context.encoder, prepared.plan)
         policy = prepared.policy.recall
         hits = recall_search.search(context.index, context.collections.name(), query, question, policy)
         with self.db.transaction(query.scope) as conn:
-            gathered = recall.gather(conn, query, prepared, question, hits, model=context.encoder.fingerprint)
+            gathered = recall.gather(lambda: conn, query, prepared, question, hits, model=context.encoder.fingerprint)
         return compose(query, gathered, degraded=False, seconds={})
 
     def with_index(self, index) -> "Pipeline":

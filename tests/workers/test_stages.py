@@ -11,6 +11,7 @@ from app.domain.lexical import query_vector
 from app.domain.work import WorkKind
 from app.index.protocol import IndexFilter, IndexQuery, IndexUnavailableError, PointKind, Signal
 from app.storage import event_stages, points, unindex, vectors, work
+from tests.support.index_oracle import by_signal
 from tests.workers.conftest import START
 from workers.extract import stage as extract_stage
 
@@ -48,7 +49,7 @@ def test_the_points_answer_by_meaning_by_word_and_by_neighbour(pipeline):
             filter=IndexFilter(kinds=frozenset({PointKind.EVENT})),
         ),
     )
-    scores = {hit.id: hit.scores for hit in hits}
+    scores = by_signal(hits)
     assert max(scores, key=lambda i: scores[i].get(Signal.DENSE, 0)) == ids[0]
     assert {i for i, s in scores.items() if Signal.TEXT in s} == {ids[0]}
     assert {i for i, s in scores.items() if Signal.WINDOW in s} == {ids[0], ids[1]}

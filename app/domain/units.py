@@ -1,0 +1,163 @@
+"""Candidates of a recall: units (a turn or a memory with all that no question changes, worked out once), rows (a unit
+and what this question found out about it), and all rows together. Made by `services/recall`, read by `signals`,
+`columns` and `ranking`.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from uuid import UUID
+
+from app.domain.asking import Wanted, can_answer
+from app.domain.event import Event, Role
+from app.domain.fusion import Evidence
+from app.domain.granularity import NO_UNITS, Granularity
+from app.domain.memory import Memory
+from app.domain.normalise import normalise
+from app.domain.pending import PendingScore
+from app.domain.secrets import mask
+from app.domain.sparse import SparseVector
+
+NOTHING = Evidence()
+
+_ASKS = re.compile(r"\?[\s\"')\]]*\Z")
+_NONE = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The words of a candidate, and of a turn together with the turn before and after it, as the database holds them
+    (`SparseVector.to_bytes`).
+    """
+
+    text: bytes | None
+    window: bytes | None = None
+
+    def words(self) -> frozenset[int]:
+        """The term ids of the text."""
+        return frozenset(SparseVector.from_bytes(self.text).indices.tolist()) if self.text else frozenset()
+
+
+NO_TERMS = Terms(None)
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A turn or a memory, with what ranking and packing read of it. What costs time is worked out once, when it is
+    first asked for.
+    """
+
+    id: UUID
+    event: Event | None
+    memory: Memory | None
+    terms: Terms = NO_TERMS
+    entities: frozenset[str] = _NONE  # of a memory, normalised
+
+    @cached_property
+    def text(self) -> str:
+        """What it says."""
+        return self.event.content if self.event else self.memory.text if self.memory else ""
+
+    @cached_property
+    def masked(self) -> str:
+        """What it says, without secrets."""
+        return mask(self.text)
+
+    @cached_property
+    def normal(self) -> str:
+        """What it says, normalised, to tell whether two say the same."""
+        return normalise(self.text)
+
+    @cached_property
+    def folded(self) -> str:
+        """What it says in one case, to look for names."""
+        return self.text.casefold()
+
+    @cached_property
+    def said(self) -> float:
+        """When it was said, in epoch seconds."""
+        thing = self.event or self.memory
+        assert thing is not None  # noqa: S101 - a unit is one of the two
+        return thing.occurred_at.timestamp()
+
+    @cached_property
+    def length(self) -> float:
+        """The logarithm of a turn's number of words; 0 for a memory."""
+        return math.log1p(len(self.event.content.split())) if self.event else 0.0
+
+    @cached_property
+    def asks(self) -> bool:
+        """Whether it is a turn that ends in a question."""
+        return self.event is not None and bool(_ASKS.search(self.event.content[-8:]))
+
+    @cached_property
+    def echo(self) -> bool:
+        """Whether an assistant or a tool said it that has no name; with one it is a person of the conversation."""
+        return self.event is not None and self.event.role is not Role.USER and not self.event.name
+
+    @cached_property
+    def words(self) -> frozenset[int]:
+        """The term ids of its text."""
+        return self.terms.words()
+
+    @cached_property
+    def _held(self) -> dict[Wanted, bool]:
+        return {}
+
+    def holds(self, wanted: Wanted) -> bool:
+        """Whether it holds a time, an amount, a place or a person, where that is what is wanted."""
+        if wanted not in self._held:
+            self._held[wanted] = can_answer(self.text, wanted)
+        return self._held[wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One candidate: the unit and what this question found out about it."""
+
+    unit: Unit
+    evidence: Evidence = NOTHING
+    pending: PendingScore | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What the index and PostgreSQL found for a question, turns first. `limit` is how long a list of the index may be;
+    `place` is that of each row by its unit's id; `cites` are for each memory's row the rows of the turns among the
+    candidates that it rests on, `cited` for each turn's row those of the memories that rest on it.
+    """
+
+    rows: Sequence[Row]
+    limit: int = 100
+    outdated: frozenset[UUID] = frozenset()  # turns of statements that no longer hold
+    segments: Granularity = NO_UNITS
+    scenes: Granularity = NO_UNITS
+    place: dict[UUID, int] = field(init=False)
+    cites: Sequence[Sequence[int]] = field(init=False)
+    cited: Sequence[Sequence[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        place = {row.unit.id: number for number, row in enumerate(self.rows)}
+        cites: list[list[int]] = [[] for _ in self.rows]
+        cited: list[list[int]] = [[] for _ in self.rows]
+        for number, row in enumerate(self.rows):
+            for source in row.unit.memory.sources if row.unit.memory else ():
+                turn = place.get(source.event_id)
+                if turn is not None:
+                    cites[number].append(turn)
+                    cited[turn].append(number)
+        object.__setattr__(self, "place", place)
+        object.__setattr__(self, "cites", cites)
+        object.__setattr__(self, "cited", cited)
+
+
+def turn_unit(event: Event, terms: Terms = NO_TERMS) -> Unit:
+    """A turn."""
+    return Unit(event.id, event, None, terms)
+
+
+def memory_unit(memory: Memory, terms: Terms = NO_TERMS, entities: Iterable[str] = ()) -> Unit:
+    """A memory."""
+    return Unit(memory.id, None, memory, terms, frozenset(entities))

@@ -1,0 +1,95 @@
+"""The reads of one recall: what is remembered of the user first, then PostgreSQL, in a transaction that opens when the
+first thing is missing. Used by `recall.gather`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.domain.blocks import ShownBlock
+from app.domain.query import RecallQuery
+from app.domain.units import Unit
+from app.services.recall_memo import Reads
+from app.storage import blocks, recall, recall_memories
+from app.storage.db import Connection
+
+Reader = Callable[[], Connection]  # the transaction of this step; opened by the first call
+
+
+@dataclass(frozen=True, slots=True)
+class ReadThrough:
+    """Reads by question and user; every one of them is added to what is known."""
+
+    reader: Reader
+    query: RecallQuery
+    known: Reads
+    model: str
+
+    def turns(self, ids: Sequence[UUID]) -> list[Unit]:
+        """Those of the turns that may be shown, in the order of `ids`."""
+        kept = self.known.turns
+        missing = [id_ for id_ in ids if id_ not in kept]
+        if missing:
+            carried = {id_: self.known.carried[id_] for id_ in missing if id_ in self.known.carried}
+            scope, narrowing = self.query.scope, self.query.narrowing
+            found = recall.turns(self.reader(), scope, narrowing, missing, model=self.model, known=carried)
+            kept.update((id_, found.get(id_)) for id_ in missing)
+        return [turn.unit for id_ in ids if (turn := kept[id_]) is not None]
+
+    def memories(self, ids: Iterable[UUID]) -> list[Unit]:
+        """Those of the memories that may be shown, in the order of `ids`."""
+        kept, named = self.known.memories, list(dict.fromkeys(ids))
+        missing = [id_ for id_ in named if id_ not in kept]
+        if missing:
+            query = self.query
+            found = recall_memories.memories(
+                self.reader(), query.scope, query.narrowing, query.now, missing, model=self.model
+            )
+            kept.update((id_, found.get(id_)) for id_ in missing)
+        return [unit for id_ in named if (unit := kept[id_]) is not None]
+
+    def outdated(self) -> frozenset[UUID]:
+        """The turns of statements that no longer hold."""
+        if self.known.outdated is None:
+            scope, narrowing = self.query.scope, self.query.narrowing
+            self.known.outdated = recall_memories.outdated_turns(self.reader(), scope, narrowing)
+        return self.known.outdated
+
+    def neighbours(self, ids: Sequence[UUID]) -> dict[UUID, list[Unit]]:
+        """For each turn the one before and the one after it."""
+        kept = self.known.neighbours
+        missing = [id_ for id_ in ids if id_ not in kept]
+        if missing:
+            scope, narrowing = self.query.scope, self.query.narrowing
+            kept.update(recall.neighbours(self.reader(), scope, narrowing, missing))
+        return {id_: kept[id_] for id_ in ids}
+
+    def tail(self, limit: int) -> list[Unit]:
+        """The last turns of the session that was named."""
+        session_id = self.query.session_id
+        if session_id is None:
+            return []
+        kept, key = self.known.tails, (session_id, limit)
+        if key not in kept:
+            scope, narrowing = self.query.scope, self.query.narrowing
+            kept[key] = recall.tail(self.reader(), scope, narrowing, session_id, limit=limit)
+        return kept[key]
+
+    def blocks(self, *, user_summary: bool) -> list[ShownBlock]:
+        """Profile and summaries. They are of the present and of all sessions: another view leaves them out."""
+        narrowing = self.query.narrowing
+        if narrowing.as_of is not None or narrowing.known_at is not None or narrowing.session_id is not None:
+            return []
+        kept, key = self.known.blocks, (self.query.session_id or "", user_summary)
+        if key not in kept:
+            kept[key] = blocks.in_context(
+                self.reader(), self.query.scope, self.query.session_id, user_summary=user_summary
+            )
+        return kept[key]
+
+    def history(self, limit: int) -> list[Unit]:
+        """All turns in the order in which they were said, `limit` at most."""
+        kept = self.known.histories
+        if limit not in kept:
+            kept[limit] = recall.history(self.reader(), self.query.scope, self.query.narrowing, limit=limit)
+        return kept[limit]
