@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 import numpy as np
@@ -16,6 +17,7 @@ from app.domain.memory import MemoryType, Source
 from app.domain.packing import clean
 from app.domain.policy import BlockPolicy, ProfileFrom
 from app.domain.scenes import Scene
+from app.domain.secrets import mask
 from app.domain.tidying import KeptMemory
 
 HOT_LINES = 8  # of the user's summary: one for each of the hottest scenes
@@ -99,7 +101,7 @@ class ShownLine:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ShownBlock:
     """A block with the lines whose memories are still active."""
 
@@ -108,10 +110,15 @@ class ShownBlock:
     updated_at: datetime
     lines: tuple[ShownLine, ...]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The block as it stands in a context."""
         return render(self.lines)
+
+    @cached_property
+    def masked(self) -> str:
+        """The same without secrets."""
+        return mask(self.text)
 
 
 def render(lines: Iterable[ShownLine]) -> str:

@@ -51,9 +51,9 @@ class Choice:
         self._alike: dict[str, list[Line]] = {}
         self._words: set[str] = set()  # of what is kept, while there is too much
         self._opened: set[str] = set()
-        # By the identity of a line, which is kept with it so that no other line can get the same.
-        self._costs: dict[int, tuple[int, Line]] = {}
+        self._counted_as = (layout, count)
         self._heads: dict[str, int] = {}
+        # By the identity of a line, which is kept with it so that no other line can get the same.
         self._letters_of: dict[int, tuple[str, Line]] = {}
 
     def exactly(self, blocks: Sequence[Block]) -> Packed:
@@ -72,13 +72,13 @@ class Choice:
 
     def cost(self, line: Line) -> int:
         """Tokens of a line, counted once: what stands before its words takes the same for every line of a speaker."""
-        known = self._costs.get(id(line))
+        known = line.counts.get(self._counted_as)
         if known is None:
             head = self._heads.get(line.label)
             if head is None:
                 head = self._heads[line.label] = self.count(self.layout.head(line))
-            known = self._costs[id(line)] = (head + self.count(self.layout.body(line)), line)
-        return known[0]
+            known = line.counts[self._counted_as] = head + self.count(self.layout.body(line))
+        return known
 
     def take_best(self, lines: Sequence[Line], share: float = 1.0, longer: Sequence[_Candidate] = ()) -> None:
         """Lines by their worth per token, as many as the share holds; all of them when they fit."""

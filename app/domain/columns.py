@@ -46,7 +46,7 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     known = signals.has_vector(rows)
     sessions = _sessions(rows)
     around = _neighbours(rows, sessions)
-    coverage = covered(words, [row.unit.terms.text for row in rows], [row.unit.terms.window for row in rows], around)
+    coverage = covered(words, [row.unit.text_ids for row in rows], [row.unit.window_ids for row in rows], around)
     said = np.array([row.unit.said for row in rows])
     dense = standard(raw["dense"], known, is_turn)
     lowest = float(raw["dense"][is_turn].min()) if is_turn.any() else 0.0

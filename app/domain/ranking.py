@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from app.domain.columns import blended, columns_of
@@ -14,7 +15,7 @@ from app.domain.fusion import Vector, squash
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
 from app.domain.sparse import SparseVector
-from app.domain.units import Candidates
+from app.domain.units import Candidates, Unit
 
 # A memory stands for its turn when it holds nearly as much of what the question asks as the turn itself.
 COVERS_TEXT = 0.6
@@ -39,20 +40,6 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One place in the answer."""
-
-    kind: Kind
-    id: UUID
-    total: float
-    score: float
-    scores: dict[str, float]
-    turn_ids: tuple[UUID, ...]  # the turns that it leads back to, best first
-    type: str = TURN  # of a memory; turns are a type of their own
-    columns: Mapping[str, float] = field(default_factory=dict)  # every weighted signal, of the unit it stands for
-
-
-@dataclass(frozen=True, slots=True)
 class _Table:
     """Candidates with their columns; `total` is by row."""
 
@@ -64,6 +51,67 @@ class _Table:
     def is_turn(self, row: int) -> bool:
         """Whether a row is a turn."""
         return self.found.rows[row].unit.event is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One place in the answer: the row that is shown, and that which it stands for, whose signals gave it its place."""
+
+    total: float
+    turn_ids: tuple[UUID, ...]  # the turns that it leads back to, best first
+    row: int
+    stands_for: int
+    table: _Table = field(repr=False)
+
+    @property
+    def unit(self) -> Unit:
+        """What is shown."""
+        return self.table.found.rows[self.row].unit
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.MEMORY if self.unit.memory else Kind.EVENT
+
+    @property
+    def id(self) -> UUID:
+        return self.unit.id
+
+    @property
+    def type(self) -> str:
+        """The type of a memory; turns are a type of their own."""
+        return self.unit.memory.type.value if self.unit.memory else TURN
+
+    @property
+    def score(self) -> float:
+        """Between 0 and 1, in the order of the totals."""
+        return squash(self.total)
+
+    @property
+    def dense(self) -> float:
+        """The cosine to the question; 0 where it is not known."""
+        row = self.table.found.rows[self.row]
+        unknown = row.pending is not None and row.evidence.dense is None
+        return 0.0 if unknown else round(float(self.table.raw["dense"][self.row]), 4)
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """What an answer shows: the raw scores, and those of the signals that tell most."""
+        table = self.table
+        scores = {name: round(float(values[self.row]), 4) for name, values in table.raw.items()}
+        scores |= {name: round(float(table.columns[name][self.row]), 4) for name in SHOWN}
+        scores["dense"] = self.dense
+        if table.found.segments.scores or table.found.scenes.scores:
+            scores["granularity"] = round(self.signal("granularity"), 4)
+        return scores
+
+    def signal(self, name: str) -> float:
+        """A weighted signal of what it stands for."""
+        return float(self.table.columns[name][self.stands_for])
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """Every weighted signal."""
+        return {name: self.signal(name) for name in self.table.columns}
 
 
 def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to judge it by
@@ -146,7 +194,7 @@ def _turns(table: _Table, row: int) -> tuple[UUID, ...]:
     sources = [source.event_id for source in unit.memory.sources]
     if len(sources) > 1:
         place = table.found.place
-        sources.sort(key=lambda turn: -table.total[place[turn]] if turn in place else math.inf)
+        sources.sort(key=lambda turn: -table.total[place[turn.int]] if turn.int in place else math.inf)
     return tuple(sources)
 
 
@@ -159,26 +207,6 @@ def _stands(table: _Table, memory: int, turn: int, shown: set[int]) -> bool:
         return bool(words[memory] >= COVERS_TEXT * words[turn])
     dense = table.found.rows[memory].evidence.dense
     return dense is not None and dense >= table.raw["dense"][turn] - COVERS_DENSE
-
-
-def _item(table: _Table, chosen: _Chosen) -> Item:
-    row = table.found.rows[chosen.row]
-    scores = {name: round(float(values[chosen.row]), 4) for name, values in table.raw.items()}
-    scores |= {name: round(float(table.columns[name][chosen.row]), 4) for name in SHOWN}
-    if row.pending is not None and row.evidence.dense is None:
-        scores["dense"] = 0.0
-    if table.found.segments.scores or table.found.scenes.scores:
-        scores["granularity"] = round(float(table.columns["granularity"][chosen.unit]), 4)
-    return Item(
-        kind=Kind.MEMORY if row.unit.memory else Kind.EVENT,
-        id=row.unit.id,
-        total=chosen.total,
-        score=squash(chosen.total),
-        scores=scores,
-        turn_ids=chosen.turns,
-        type=row.unit.memory.type.value if row.unit.memory else TURN,
-        columns={name: float(values[chosen.unit]) for name, values in table.columns.items()},
-    )
 
 
 def within_share(items: Sequence[Item], limit: int, share: float) -> list[Item]:
@@ -209,7 +237,7 @@ def _distinct(chosen: Sequence[_Chosen], table: _Table, limit: int) -> list[Item
         if key and key in seen:
             continue
         seen.add(key)
-        kept.append(_item(table, one))
+        kept.append(Item(one.total, one.turns, one.row, one.unit, table))
         if len(kept) == limit:
             break
     return kept

@@ -5,8 +5,8 @@ end of an id (`#a1b2`) would be four, a session's number (`s3`) two as well, but
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -66,6 +66,14 @@ class Line:
     value: float | None = None
     shorter: "Line | None" = None
     said: bool = True
+    # What it takes, by layout and tokenizer: counted once for as long as the line is kept.
+    counts: dict[Hashable, int] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def with_shorter(self, shorter: "Line") -> "Line":
+        """The same line with another that may take its place."""
+        line = replace(self, shorter=shorter)
+        object.__setattr__(line, "counts", self.counts)  # they are of its words alone
+        return line
 
     def text(self, number: int | None = None) -> str:
         """The line as it stands in a text, with its mark when it has a number."""
@@ -109,10 +117,10 @@ class Packed:
         return max(self.tokens, self.message_tokens or 0)
 
 
-def turn_line(event: Event, text: str, section: Section, *, shorter: Line | None = None) -> Line:
-    """A raw turn: `text` is its content as it may be shown, `shorter` the line of a memory that was made of it."""
+def turn_line(event: Event, text: str, section: Section) -> Line:
+    """A raw turn: `text` is its content as it may be shown."""
     label = f"{clean_name(event.speaker)}: "
-    return Line(str(event.id), section, event.occurred_at, event.seq, label, clean(text), event.role, None, shorter)
+    return Line(str(event.id), section, event.occurred_at, event.seq, label, clean(text), event.role)
 
 
 def memory_line(memory: Memory, text: str, section: Section = Section.MEMORIES) -> Line:

@@ -17,6 +17,7 @@ from app.domain.lexical import query_vector
 
 BEST = 5  # items that the evidence is taken from
 SEEN = 20  # items whose words count as known
+JUDGED = ("dense", "told", "session")  # signals that are read
 THRESHOLD = 0.0  # of the sum of all terms
 WEIGHTS: Mapping[str, float] = {
     "nearest": 0.601,

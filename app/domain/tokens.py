@@ -50,8 +50,9 @@ def family_of(model: str) -> TokenizerFamily:
     return next((family for pattern, family in _FAMILIES if pattern.search(name)), "o200k")
 
 
+@lru_cache(maxsize=8)
 def counter(family: TokenizerFamily) -> Callable[[str], int]:
-    """`count_tokens` for one family."""
+    """`count_tokens` for one family; the same object for each of them."""
     return partial(count_tokens, family=family)
 
 

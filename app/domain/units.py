@@ -5,10 +5,12 @@ and what this question found out about it), and all rows together. Made by `serv
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
+
+import numpy as np
 
 from app.domain.asking import Wanted, can_answer
 from app.domain.event import Event, Role
@@ -17,8 +19,8 @@ from app.domain.granularity import NO_UNITS, Granularity
 from app.domain.memory import Memory
 from app.domain.normalise import normalise
 from app.domain.pending import PendingScore
+from app.domain.rendering import Line
 from app.domain.secrets import mask
-from app.domain.sparse import SparseVector
 
 NOTHING = Evidence()
 
@@ -34,10 +36,6 @@ class Terms:
 
     text: bytes | None
     window: bytes | None = None
-
-    def words(self) -> frozenset[int]:
-        """The term ids of the text."""
-        return frozenset(SparseVector.from_bytes(self.text).indices.tolist()) if self.text else frozenset()
 
 
 NO_TERMS = Terms(None)
@@ -100,7 +98,22 @@ class Unit:
     @cached_property
     def words(self) -> frozenset[int]:
         """The term ids of its text."""
-        return self.terms.words()
+        return frozenset(np.frombuffer(self.text_ids, dtype="<u4").tolist())
+
+    @cached_property
+    def text_ids(self) -> bytes:
+        """The term ids of its text as little-endian uint32."""
+        return _ids(self.terms.text)
+
+    @cached_property
+    def window_ids(self) -> bytes:
+        """The same of a turn with its neighbours."""
+        return _ids(self.terms.window)
+
+    @cached_property
+    def lines(self) -> dict[Hashable, Line]:
+        """Lines of a context that were made of it, by what they were made for."""
+        return {}
 
     @cached_property
     def _held(self) -> dict[Wanted, bool]:
@@ -125,8 +138,9 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What the index and PostgreSQL found for a question, turns first. `limit` is how long a list of the index may be;
-    `place` is that of each row by its unit's id; `cites` are for each memory's row the rows of the turns among the
-    candidates that it rests on, `cited` for each turn's row those of the memories that rest on it.
+    `place` is that of each row by the number of its unit's id (a UUID itself takes ten times as long to look up);
+    `cites` are for each memory's row the rows of the turns among the candidates that it rests on, `cited` for each
+    turn's row those of the memories that rest on it.
     """
 
     rows: Sequence[Row]
@@ -134,23 +148,28 @@ class Candidates:
     outdated: frozenset[UUID] = frozenset()  # turns of statements that no longer hold
     segments: Granularity = NO_UNITS
     scenes: Granularity = NO_UNITS
-    place: dict[UUID, int] = field(init=False)
+    place: dict[int, int] = field(init=False)
     cites: Sequence[Sequence[int]] = field(init=False)
     cited: Sequence[Sequence[int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        place = {row.unit.id: number for number, row in enumerate(self.rows)}
+        place = {row.unit.id.int: number for number, row in enumerate(self.rows)}
         cites: list[list[int]] = [[] for _ in self.rows]
         cited: list[list[int]] = [[] for _ in self.rows]
         for number, row in enumerate(self.rows):
             for source in row.unit.memory.sources if row.unit.memory else ():
-                turn = place.get(source.event_id)
+                turn = place.get(source.event_id.int)
                 if turn is not None:
                     cites[number].append(turn)
                     cited[turn].append(number)
         object.__setattr__(self, "place", place)
         object.__setattr__(self, "cites", cites)
         object.__setattr__(self, "cited", cited)
+
+
+def _ids(stored: bytes | None) -> bytes:
+    """The first half of a stored sparse vector (`SparseVector.to_bytes`)."""
+    return stored[: len(stored) // 2] if stored else b""
 
 
 def turn_unit(event: Event, terms: Terms = NO_TERMS) -> Unit:

@@ -132,7 +132,7 @@ def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, f
     gathered, hits, degraded = look(edge, query, prepared, question, seconds)
     if query.mode is Mode.DEEP and not gathered.sufficient and gathered.items:
         with timed(edge, seconds, "encode_again"):
-            best = recall.text_of(gathered, gathered.items[0])
+            best = gathered.items[0].unit.text
             question = recall_search.ask(context.encoder, prepared.plan, feedback=best)
         gathered, _, again = look(edge, query, prepared, question, seconds, first=hits)
         degraded = degraded or again

@@ -17,7 +17,7 @@ from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, Retu
 from app.domain.ranking import Item, Weights, rank, within_share
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
-from app.domain.sufficiency import SEEN, Judgement, Support, judge
+from app.domain.sufficiency import JUDGED, SEEN, Judgement, Support, judge
 from app.domain.units import NOTHING, Candidates, Row, Unit
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services import recall_units
@@ -61,7 +61,7 @@ class Gathered:
     prepared: Prepared
     ranked: Sequence[Item]
     items: Sequence[Item]
-    units: Mapping[UUID, Unit]  # the candidates
+    candidates: Candidates
     neighbours: Mapping[UUID, Sequence[Unit]]
     tail: Sequence[Unit]
     blocks: Sequence[ShownBlock]
@@ -114,12 +114,14 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     """Check the hits against the rows, rank them, and read what the context needs."""
     policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
     units = recall_units.units(reader, query, policy, question, model=model)
-    memories = recall_units.shown(reads.memories((*hits.memories, *units.scenes.nearest)), policy, query.now)
-    wanted = dict.fromkeys(hits.turns)
+    named = [*hits.memories, *(id_.int for id_ in units.scenes.nearest)]
+    memories = recall_units.shown(reads.memories(named), policy, query.now)
+    wanted = list(hits.turns)
     if Kind.EVENT in query.narrowing.searched:
-        wanted |= dict.fromkeys(units.segments.nearest)
-        wanted |= dict.fromkeys(source.event_id for unit in memories for source in sources_of(unit))
-    turns = reads.turns([id_ for id_ in wanted if id_ not in prepared.pending.events])
+        wanted += [id_.int for id_ in units.segments.nearest]
+        wanted += [source.event_id.int for unit in memories for source in sources_of(unit)]
+    waiting = {id_.int for id_ in prepared.pending.events}
+    turns = reads.turns([number for number in wanted if number not in waiting] if waiting else wanted)
     rows = _rows(prepared, question, hits, turns, memories)
     candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes)
     fading = policy.retention
@@ -131,13 +133,12 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     )
     matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
     items = within_share(matching, query.limit, quota)
-    by_id = {row.unit.id: row.unit for row in rows}
-    near = [turn for item in items for turn in item.turn_ids[:1] if turn in by_id]
+    near = [turn for item in items for turn in item.turn_ids[:1] if turn.int in candidates.place]
     return Gathered(
         prepared=prepared,
         ranked=ranked,
         items=items,
-        units=by_id,
+        candidates=candidates,
         neighbours=reads.neighbours(near if query.mode is not Mode.FAST else []),
         tail=reads.tail(policy.recall.tail_events),
         blocks=reads.blocks(user_summary=policy.blocks.user_summary),
@@ -146,16 +147,11 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
             query.text,
             prepared.plan.lexical,
             prepared.plan.wanted,
-            _support(ranked, by_id),
+            _support(ranked),
             names=prepared.plan.names,
             blind=question.vector is None,
         ),
     )
-
-
-def text_of(gathered: Gathered, item: Item) -> str:
-    """What an item says."""
-    return gathered.units[item.id].text
 
 
 def record_usage(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], at: datetime) -> None:
@@ -173,7 +169,7 @@ def _rows(
     prepared: Prepared, question: Question, hits: Hits, turns: Sequence[Unit], memories: Sequence[Unit]
 ) -> list[Row]:
     """Turns from the index and pending ones, then memories, with their evidence."""
-    rows = [Row(unit, hits.turns.get(unit.id, NOTHING)) for unit in turns]
+    rows = [Row(unit, hits.turns.get(unit.id.int, NOTHING)) for unit in turns]
     pending = prepared.pending
     if pending.events:
         matched = [
@@ -182,29 +178,28 @@ def _rows(
         scores = rank_pending(question.words, pending.turns, matched, prepared.about.events)
         near = pending.evidence(question)
         for id_ in pending.choose(scores, near, hits):
-            known = hits.turns.get(id_, NOTHING)
+            known = hits.turns.get(id_.int, NOTHING)
             evidence = near[id_].better(known) if id_ in near else known
             rows.append(Row(pending.unit(id_), evidence, scores[id_]))
-    return [*rows, *(Row(unit, hits.memories.get(unit.id, NOTHING)) for unit in memories)]
+    return [*rows, *(Row(unit, hits.memories.get(unit.id.int, NOTHING)) for unit in memories)]
 
 
 def _matches(item: Item) -> bool:
-    return item.scores["sparse"] > 0 or item.scores["dense"] >= MATCH_DENSE
+    return item.scores["sparse"] > 0 or item.dense >= MATCH_DENSE
 
 
-def _support(ranked: Sequence[Item], units: Mapping[UUID, Unit]) -> list[Support]:
+def _support(ranked: Sequence[Item]) -> list[Support]:
     """What the best items offer for the question."""
-    best = [(item, units[item.id]) for item in ranked[:SEEN]]
     return [
         Support(
-            dense=item.scores["dense"],
-            memory=unit.memory is not None,
-            terms=unit.words,
-            text=unit.text,
+            dense=item.dense,
+            memory=item.unit.memory is not None,
+            terms=item.unit.words,
+            text=item.unit.text,
             total=item.total,
-            signals=item.columns,
+            signals={name: item.signal(name) for name in JUDGED},
         )
-        for item, unit in best
+        for item in ranked[:SEEN]
     ]
 
 

@@ -62,7 +62,7 @@ class RecallResult:
 def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: dict[str, float]) -> RecallResult:
     """Items, context and trace. `seconds` is what each step took so far, for the trace."""
     hide = _plain if gathered.prepared.policy.secrets.vault else _masked
-    items = [_item(item, gathered, hide) for item in gathered.items]
+    items = [_item(item, hide) for item in gathered.items]
     if query.order is Order.CHRONOLOGICAL:
         items.sort(key=lambda item: item.occurred_at)
     packed = pack(
@@ -91,8 +91,8 @@ def _plain(unit: Unit) -> str:
     return unit.text
 
 
-def _item(item: Item, gathered: Gathered, hide: Hide) -> AnswerItem:
-    unit = gathered.units[item.id]
+def _item(item: Item, hide: Hide) -> AnswerItem:
+    unit = item.unit
     event, memory = unit.event, unit.memory
     if event is not None:
         source = Source(event.id, event.client_id, event.session_id, event.occurred_at)
@@ -136,15 +136,16 @@ def _material(gathered: Gathered, hide: Hide) -> Material:
     quota = gathered.prepared.policy.recall.type_share
     made_of = _memories_of_turns(gathered)
     shown_items = types_in_turn(gathered.items) if quota < 1.0 else gathered.items
-    lines = [_line(gathered.units[item.id], hide, made_of) for item in shown_items if item.id not in in_tail]
+    lines = [_line(item.unit, hide, made_of) for item in shown_items if item.id not in in_tail]
     shown = in_tail | {item.id for item in gathered.items}
     around: dict[UUID, Unit] = {}
     for item in gathered.items:
         for turn in item.turn_ids[:1]:
             around |= {unit.id: unit for unit in gathered.neighbours.get(turn, ()) if unit.id not in shown}
-    mask_text: Callable[[str], str] = mask if hide is _masked else str
     return Material(
-        blocks=[Block(_section(block.key), mask_text(block.text)) for block in gathered.blocks],
+        blocks=[
+            Block(_section(block.key), block.masked if hide is _masked else block.text) for block in gathered.blocks
+        ],
         tail=[_line(unit, hide, section=Section.TAIL) for unit in gathered.tail],
         items=lines,
         neighbours=[_line(unit, hide, made_of) for unit in around.values()],
@@ -167,9 +168,10 @@ def _history(history: Sequence[Unit] | None, in_tail: set[UUID], hide: Hide) -> 
 
 def _memories_of_turns(gathered: Gathered) -> dict[UUID, Unit]:
     """For a turn the memory, among those found, that was made of it and of nothing else."""
+    units = (row.unit for row in gathered.candidates.rows)
     return {
         unit.memory.sources[0].event_id: unit
-        for unit in gathered.units.values()
+        for unit in units
         if unit.memory is not None and len(unit.memory.sources) == 1
     }
 
@@ -177,12 +179,17 @@ def _memories_of_turns(gathered: Gathered) -> dict[UUID, Unit]:
 def _line(
     unit: Unit, hide: Hide, made_of: Mapping[UUID, Unit] = NOTHING_MADE, section: Section = Section.TURNS
 ) -> Line:
-    if unit.memory is not None:
-        return memory_line(unit.memory, hide(unit))
-    assert unit.event is not None  # noqa: S101 - a unit is one of the two
-    memory = made_of.get(unit.id)
-    shorter = memory_line(memory.memory, hide(memory)) if memory is not None and memory.memory is not None else None
-    return turn_line(unit.event, hide(unit), section, shorter=shorter)
+    """The line of a unit, made once; with the memory that may take its place where there is one."""
+    line = unit.lines.get((section, hide))
+    if line is None:
+        if unit.memory is not None:
+            line = memory_line(unit.memory, hide(unit))
+        else:
+            assert unit.event is not None  # noqa: S101 - a unit is one of the two
+            line = turn_line(unit.event, hide(unit), section)
+        unit.lines[section, hide] = line
+    memory = made_of.get(unit.id) if unit.event is not None else None
+    return line if memory is None else line.with_shorter(_line(memory, hide))
 
 
 def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
@@ -200,8 +207,8 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
         },
         "milliseconds": {step: round(1e3 * spent, 3) for step, spent in seconds.items()},
         "counts": {
-            "turns": sum(unit.event is not None for unit in gathered.units.values()),
-            "memories": sum(unit.memory is not None for unit in gathered.units.values()),
+            "turns": sum(row.unit.event is not None for row in gathered.candidates.rows),
+            "memories": sum(row.unit.memory is not None for row in gathered.candidates.rows),
             "pending": len(gathered.prepared.pending.events),
         },
         "support": {

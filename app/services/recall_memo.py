@@ -27,21 +27,22 @@ SWEEP_SECONDS = 30.0
 @dataclass(slots=True)
 class Reads:
     """What was read of one user at one version, the present as the user's app sees it. None stands for what is not
-    there (any more). `carried` are turns read at an earlier version, to be looked at again.
+    there (any more); turns and memories stand by the number of their id. `carried` are turns read at an earlier
+    version, to be looked at again.
     """
 
     version: Hashable = None
     since: float = 0.0
     about: AboutUser | None = None
     pending: dict[int, PendingTurns] = field(default_factory=dict)
-    turns: dict[UUID, SeenTurn | None] = field(default_factory=dict)
-    memories: dict[UUID, Unit | None] = field(default_factory=dict)
+    turns: dict[int, SeenTurn | None] = field(default_factory=dict)
+    memories: dict[int, Unit | None] = field(default_factory=dict)
     outdated: frozenset[UUID] | None = None
     neighbours: dict[UUID, list[Unit]] = field(default_factory=dict)
     tails: dict[tuple[str, int], list[Unit]] = field(default_factory=dict)
     blocks: dict[tuple[str, bool], list[ShownBlock]] = field(default_factory=dict)
     histories: dict[int, list[Unit]] = field(default_factory=dict)
-    carried: Mapping[UUID, SeenTurn] = field(default_factory=dict)
+    carried: Mapping[int, SeenTurn] = field(default_factory=dict)
 
     counted: int = 0  # what the memo took its size to be last
 
@@ -117,5 +118,5 @@ class RecallMemo:
             self._held -= gone.counted
 
 
-def _there(turns: Mapping[UUID, SeenTurn | None]) -> Iterable[tuple[UUID, SeenTurn]]:
+def _there(turns: Mapping[int, SeenTurn | None]) -> Iterable[tuple[int, SeenTurn]]:
     return [(id_, turn) for id_, turn in turns.items() if turn is not None]

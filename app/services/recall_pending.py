@@ -83,7 +83,7 @@ class PendingTurns:
         ):
             best = sorted((id_ for id_, value in values.items() if value > 0), key=lambda id_: -values[id_])
             chosen |= dict.fromkeys(best[: hits.limit])
-        chosen |= dict.fromkeys(id_ for id_ in hits.turns if id_ in self.events)
+        chosen |= dict.fromkeys(id_ for id_ in self.events if id_.int in hits.turns)
         chosen |= dict.fromkeys(list(self.events)[-SHOWN_ANYWAY:])
         return list(chosen)
 

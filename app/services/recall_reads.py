@@ -25,27 +25,27 @@ class ReadThrough:
     known: Reads
     model: str
 
-    def turns(self, ids: Sequence[UUID]) -> list[Unit]:
-        """Those of the turns that may be shown, in the order of `ids`."""
-        kept = self.known.turns
-        missing = [id_ for id_ in ids if id_ not in kept]
+    def turns(self, ids: Sequence[int]) -> list[Unit]:
+        """Those of the turns that may be shown, in the order of `ids` (their numbers), each once."""
+        kept, named = self.known.turns, list(dict.fromkeys(ids))
+        missing = [UUID(int=id_) for id_ in named if id_ not in kept]
         if missing:
-            carried = {id_: self.known.carried[id_] for id_ in missing if id_ in self.known.carried}
+            carried = {id_: known for id_ in missing if (known := self.known.carried.get(id_.int)) is not None}
             scope, narrowing = self.query.scope, self.query.narrowing
             found = recall.turns(self.reader(), scope, narrowing, missing, model=self.model, known=carried)
-            kept.update((id_, found.get(id_)) for id_ in missing)
-        return [turn.unit for id_ in ids if (turn := kept[id_]) is not None]
+            kept.update((id_.int, found.get(id_)) for id_ in missing)
+        return [turn.unit for id_ in named if (turn := kept[id_]) is not None]
 
-    def memories(self, ids: Iterable[UUID]) -> list[Unit]:
-        """Those of the memories that may be shown, in the order of `ids`."""
+    def memories(self, ids: Iterable[int]) -> list[Unit]:
+        """Those of the memories that may be shown, in the order of `ids` (their numbers), each once."""
         kept, named = self.known.memories, list(dict.fromkeys(ids))
-        missing = [id_ for id_ in named if id_ not in kept]
+        missing = [UUID(int=id_) for id_ in named if id_ not in kept]
         if missing:
             query = self.query
             found = recall_memories.memories(
                 self.reader(), query.scope, query.narrowing, query.now, missing, model=self.model
             )
-            kept.update((id_, found.get(id_)) for id_ in missing)
+            kept.update((id_.int, found.get(id_)) for id_ in missing)
         return [unit for id_ in named if (unit := kept[id_]) is not None]
 
     def outdated(self) -> frozenset[UUID]:
