@@ -30,6 +30,7 @@ from app.http import (
     user_lists,
     users,
 )
+from app.http.after import AfterAnswers
 from app.http.auth import KeyCache
 from app.http.middleware import TopMiddleware
 from app.http.rates import RateLimiter
@@ -68,10 +69,13 @@ def create_app(context: ProcessContext) -> FastAPI:
         runner = IndexRunner(context) if context.index is not None and context.settings.qdrant_url is None else None
         if runner is not None:
             runner.start()
+        app.state.after = AfterAnswers(context)
+        app.state.after.start()
         try:
             with draining.watch(app, context.settings.drain_seconds):
                 yield
         finally:
+            await anyio.to_thread.run_sync(app.state.after.stop)
             if runner is not None:
                 await anyio.to_thread.run_sync(runner.stop)
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app.context import ProcessContext
 from app.domain.access import Caller, KeyScope
 from app.domain.scope import Scope
+from app.http.after import AfterAnswers
 from app.http.gate import SCOPE_FIELD, WRITES, GatedRoute
 from app.http.idempotency import HEADER, Reply, WriteRequest, answer_once, replace_answer
 from app.storage import audit
@@ -31,6 +32,7 @@ class Edge:
     caller: Caller
     request_id: str
     write_request: WriteRequest
+    after: AfterAnswers
 
     @contextmanager
     def read(self, scope: Scope) -> Iterator[Connection]:
@@ -96,6 +98,7 @@ def _edge(request: Request, key: str | None) -> Edge:
     whole = target.split(b"?", 1)[0] + (b"?" + query if query else b"")
     return Edge(
         context=request.app.state.context,
+        after=request.app.state.after,
         caller=request.state.caller,
         request_id=request.state.request_id,
         write_request=WriteRequest.of(

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from app.domain.access import KeyScope
 from app.domain.event import Event, EventState, NewEvent
-from app.domain.scope import Scope
+from app.domain.scope import Scope, UserScope
 from app.errors import FieldError, ForbiddenError
 from app.http.deps import Edge, ReadEdge, WriteEdge, answer, operation, router
 from app.http.idempotency import REPLAYED, Reply
@@ -80,7 +80,11 @@ async def create(
 ) -> Response:
     """Remember events. The answer comes after they are durable; understanding them goes on in the background."""
     scope = scope_of(edge, body.events)
-    write = partial(edge.write, scope, partial(store, edge, body, waits=wait is not None), final=wait is None)
+
+    def write() -> Response:
+        edge.after.flush({UserScope(edge.caller.project_id, event.user_id) for event in body.events})  # echoes, if any
+        return edge.write(scope, partial(store, edge, body, waits=wait is not None), final=wait is None)
+
     response = await anyio.to_thread.run_sync(write)
     if REPLAYED in response.headers:
         return response

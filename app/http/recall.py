@@ -1,10 +1,9 @@
 """`POST /v1/recall`: a question in, ranked items and packed context out. The edge of the steps in `services/recall`."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from uuid import UUID
+from functools import partial
 
 from fastapi import BackgroundTasks
 from starlette.responses import Response
@@ -13,6 +12,7 @@ from app.domain.access import KeyScope
 from app.domain.query import Format, Kind, Mode, Narrowing, Order, RecallQuery, Returns
 from app.errors import FieldError, InvalidInputError
 from app.http import recall_cache
+from app.http.after import Served
 from app.http.deps import Edge, ReadEdge, operation, router
 from app.http.recall_cache import Kept
 from app.http.schemas.recall import (
@@ -56,20 +56,19 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     secret = recall_cache.secret_of(edge, body, query, prepared)
     kept = recall_cache.find(answers, secret) if secret is not None else None
     metrics.answer_cache.labels("off" if secret is None else "miss" if kept is None else "hit").inc()
-    hashes: list[int] = []
+    said: Callable[[], Collection[int]] = tuple
     if kept is not None:
         metrics.recalls.labels("false").inc()  # a degraded answer is never kept
     else:
         result = run(edge, query, prepared, seconds)
-        hashes = sorted(served.hashes_of(result, query.format))
+        said = partial(served.hashes_of, result, query.format)
         kept = Kept(answer_of(result).model_dump_json(by_alias=True).encode(), result.memory_ids)
         if secret is not None and not result.degraded:
             left = recall_cache.seconds_left(edge, prepared)
             background.add_task(recall_cache.put, answers, secret, kept, seconds=left)
     response = Response(kept.answer, media_type="application/json")
     used = kept.used if body.record_usage is not False else []
-    if hashes or used:
-        background.add_task(note_served, edge, query, hashes, used, edge.context.clock())
+    edge.after.note(Served(query.scope, edge.context.clock(), used, said))
     response.background = background
     return response
 
@@ -178,13 +177,6 @@ def timed(edge: Edge, seconds: dict[str, float], step: str) -> Iterator[None]:
     spent = time.perf_counter() - started
     seconds[step] = seconds.get(step, 0.0) + spent
     edge.context.metrics.recall_seconds.labels(step).observe(spent)
-
-
-def note_served(edge: Edge, query: RecallQuery, hashes: Sequence[int], used: Sequence[UUID], at: datetime) -> None:
-    """After the answer: what was served is recognised when it comes back, and the memories in `used` were used."""
-    with edge.context.db.transaction(query.scope) as conn:
-        recall.record_usage(conn, query.scope, used, at)
-        served.note(conn, query.scope, hashes, at)
 
 
 def answer_of(result: RecallResult) -> RecallAnswer:

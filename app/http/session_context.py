@@ -4,9 +4,10 @@ The last turn that the user said is the question. The edge of the steps of a rec
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
-from fastapi import BackgroundTasks, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
@@ -14,12 +15,12 @@ from app.domain.event import Role
 from app.domain.packing import Section
 from app.domain.query import Format, Narrowing, RecallQuery
 from app.http import recall
-from app.http.deps import Edge, ReadEdge, answer, operation, router
+from app.http.after import Served
+from app.http.deps import ReadEdge, answer, operation, router
 from app.http.schemas.fields import AppId
 from app.http.schemas.recall import QUERY_LIMIT, RecallAnswer, RecallFormat
 from app.http.users import AppIdPath
 from app.services import served, sessions
-from app.services.recall_answer import RecallResult
 
 NOTHING_SAID = "hello"  # a session whose last turns are silent tools: what matters in general
 
@@ -33,7 +34,6 @@ api = router("sessions")
 )
 def context(  # noqa: PLR0913, PLR0917 - the parameters of the route
     edge: ReadEdge,
-    background: BackgroundTasks,
     session_id: AppIdPath,
     user_id: AppId,
     max_tokens: Annotated[int | None, Query(ge=16, le=200_000, description="1,000 unless told")] = None,
@@ -60,13 +60,6 @@ def context(  # noqa: PLR0913, PLR0917 - the parameters of the route
     result = recall.run(edge, query, recall.prepare(edge, query, seconds), seconds)
     in_tail = {id_ for part in result.context.sections if part.name == Section.TAIL.value for id_ in part.ids}
     result = replace(result, items=[item for item in result.items if str(item.id) not in in_tail])
-    background.add_task(note, edge, query, result)
-    response = answer(recall.answer_of(result))
-    response.background = background
-    return response
-
-
-def note(edge: Edge, query: RecallQuery, result: RecallResult) -> None:
-    """After the answer, as a recall does."""
-    hashes = sorted(served.hashes_of(result, query.format))
-    recall.note_served(edge, query, hashes, result.memory_ids, edge.context.clock())
+    hashes = partial(served.hashes_of, result, query.format)
+    edge.after.note(Served(scope, edge.context.clock(), result.memory_ids, hashes))
+    return answer(recall.answer_of(result))

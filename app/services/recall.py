@@ -154,10 +154,10 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     )
 
 
-def record_usage(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], at: datetime) -> None:
-    """Note after the answer which memories were served."""
-    if memory_ids:
-        recall.record_usage(conn, scope, memory_ids, at)
+def record_usage(conn: Connection, scope: UserScope, served: Mapping[UUID, int], at: datetime) -> None:
+    """Note after the answer which memories were served, and how often."""
+    if served:
+        recall.record_usage(conn, scope, served, at)
 
 
 def sources_of(unit: Unit) -> Sequence[Source]:

@@ -229,12 +229,14 @@ def neighbours(conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Se
     return found
 
 
-def record_usage(conn: Connection, scope: UserScope, ids: Sequence[UUID], at: datetime) -> None:
-    """Note that these memories were served; their versions stay, so nothing is indexed again."""
+def record_usage(conn: Connection, scope: UserScope, served: Mapping[UUID, int], at: datetime) -> None:
+    """Note how often these memories were served; their versions stay, so nothing is indexed again."""
+    ids = sorted(served)
     conn.execute(
-        "UPDATE memories SET use_count = use_count + 0.5, last_used_at = greatest(last_used_at, %s)"
-        " WHERE project_id = %s AND user_id = %s AND id = ANY (%s)",
-        (at, scope.project_id, scope.user_id, list(ids)),
+        "UPDATE memories SET use_count = use_count + 0.5 * s.times, last_used_at = greatest(last_used_at, %s)"
+        " FROM unnest(%s::uuid[], %s::int[]) AS s (id, times)"
+        " WHERE project_id = %s AND user_id = %s AND memories.id = s.id",
+        (at, ids, [served[id_] for id_ in ids], scope.project_id, scope.user_id),
     )
 
 

@@ -1,0 +1,110 @@
+"""What follows an answer, off the read path: which memories were served and what was said, noted in batches. One thread
+per gateway, started by `main`, fed by `recall` and `session_context`.
+
+A crash loses the notes of the last moment: a few uses count less, and a sentence that was served in it may be taken for
+news once. Nothing that was accepted is among them.
+"""
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+import psycopg_pool
+
+from app.context import ProcessContext
+from app.domain.scope import UserScope
+from app.services import recall, served
+
+GATHER_SECONDS = 0.2  # how long notes are gathered into one transaction per user
+MOST_WAITING = 10_000  # answers; more are not noted while the database does not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One answer: the memories in it that count as used, and how to find the sentences that it said."""
+
+    scope: UserScope
+    at: datetime
+    used: Sequence[UUID]
+    hashes: Callable[[], Collection[int]]
+
+
+class AfterAnswers:
+    """A queue and its thread. `note` never waits and never fails."""
+
+    def __init__(self, context: ProcessContext, *, gather: float = GATHER_SECONDS) -> None:
+        self._context = context
+        self._gather = gather
+        self._waiting: list[Served] = []
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._writing = threading.Lock()
+        self._in_hand: set[UserScope] = set()
+        self._thread = threading.Thread(target=self._run, name="after-answers", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def note(self, answer: Served) -> None:
+        """Remember to write this down."""
+        with self._changed:
+            if len(self._waiting) < MOST_WAITING:
+                self._waiting.append(answer)
+                self._changed.notify()
+
+    def flush(self, of: Collection[UserScope] | None = None) -> None:
+        """Write down what waits, of these users or of all; returns when it is written, or could not be."""
+        with self._changed:
+            open_ = {answer.scope for answer in self._waiting} | self._in_hand
+            if not open_ or (of is not None and open_.isdisjoint(of)):
+                return
+        with self._writing:
+            with self._changed:
+                taken = [answer for answer in self._waiting if of is None or answer.scope in of]
+                self._waiting = [answer for answer in self._waiting if of is not None and answer.scope not in of]
+                self._in_hand = {answer.scope for answer in taken}
+            for scope, answers in _by_user(taken).items():
+                try:
+                    self._write(scope, answers)
+                except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
+                    self._context.logger.warning("served_not_noted", error=type(error).__name__, answers=len(answers))
+            with self._changed:
+                self._in_hand = set()
+
+    def stop(self) -> None:
+        """Write what waits and end the thread."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.flush()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping.is_set())
+            self._stopping.wait(self._gather)
+            self.flush()
+
+    def _write(self, scope: UserScope, answers: Sequence[Served]) -> None:
+        hashes = sorted({number for answer in answers for number in answer.hashes()})
+        used = Counter(memory for answer in answers for memory in answer.used)
+        first, last = min(answer.at for answer in answers), max(answer.at for answer in answers)
+        if not hashes and not used:
+            return
+        with self._context.db.transaction(scope) as conn:
+            recall.record_usage(conn, scope, used, last)
+            served.note(conn, scope, hashes, first)
+
+
+def _by_user(answers: Iterable[Served]) -> dict[UserScope, list[Served]]:
+    found: dict[UserScope, list[Served]] = defaultdict(list)
+    for answer in answers:
+        found[answer.scope].append(answer)
+    return found
