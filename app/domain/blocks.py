@@ -4,7 +4,7 @@ A block keeps the ids of memories, not their words: the words are read when the 
 states what is superseded or erased.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,10 +14,9 @@ from uuid import UUID
 import numpy as np
 
 from app.domain.memory import MemoryType, Source
-from app.domain.packing import clean
+from app.domain.packing import Block, clean
 from app.domain.policy import BlockPolicy, ProfileFrom
 from app.domain.scenes import Scene
-from app.domain.secrets import mask
 from app.domain.tidying import KeptMemory
 
 HOT_LINES = 8  # of the user's summary: one for each of the hottest scenes
@@ -116,9 +115,9 @@ class ShownBlock:
         return render(self.lines)
 
     @cached_property
-    def masked(self) -> str:
-        """The same without secrets."""
-        return mask(self.text)
+    def made(self) -> dict[Hashable, Block]:
+        """What a context was given of it, by what it was made for."""
+        return {}
 
 
 def render(lines: Iterable[ShownLine]) -> str:

@@ -80,6 +80,13 @@ class Choice:
             known = line.counts[self._counted_as] = head + self.count(self.layout.body(line))
         return known
 
+    def block_costs(self, block: Block) -> list[int]:
+        """Tokens of each line of a block, counted once."""
+        known = block.costs.get(self._counted_as)
+        if known is None:
+            known = block.costs[self._counted_as] = [self.count(self.layout.block(line)) for line in block.lines]
+        return known
+
     def take_best(self, lines: Sequence[Line], share: float = 1.0, longer: Sequence[_Candidate] = ()) -> None:
         """Lines by their worth per token, as many as the share holds; all of them when they fit."""
         self.budget.open()

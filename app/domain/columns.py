@@ -4,8 +4,9 @@ Columns of unbounded scores are z-scores over the turns, the others lie between 
 the trace of an answer, by bench/tune.py, which fits the weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 
@@ -31,6 +32,14 @@ SESSION_WIDTH = 1 << 32  # more than any session has turns
 Columns = dict[str, Vector]
 
 
+class _Everything:
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERYTHING: Container[str] = _Everything()
+
+
 def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to judge it by
     found: Candidates,
     plan: QueryPlan,
@@ -38,8 +47,11 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     now: datetime,
     tau_days: TauDays | None,
     use_gain: float = 1.0,
+    wanted: Container[str] = EVERYTHING,
 ) -> tuple[Columns, Columns]:
-    """The weighted columns, and the raw scores that answers show."""
+    """The weighted columns, and the raw scores that answers show. Of the columns that take time by themselves only the
+    `wanted` ones.
+    """
     rows = found.rows
     is_turn = signals.turns_among(rows)
     raw = signals.retrieved(rows, is_turn, found.limit)
@@ -75,29 +87,34 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "session_dense": best * standard(session_dense, sample=is_turn),
         "dense_with_words": best * dense,
         "following_with_words": best * following,
-        "speaker": signals.speakers(rows, plan),
-        "entity": signals.names(rows, plan),
         "time": inside,
         "near_time": near,
-        **{name: signals.holding(rows, plan, wanted) for name, wanted in HOLDS.items()},
         "question": questions,
         "after_question": after,
         "answers": after * standard(_at(raw["dense"], around[-1], alone), known, is_turn),
         "echo": (0.0 if plan.of_assistant else 1.0) * np.array([float(row.unit.echo) for row in rows]),
-        "length": signals.lengths(rows, is_turn),
         "recency": recency,
         "latest": float(plan.latest) * recency,
-        "late": signals.late(said),
-        "retention": np.ones(len(rows)) if tau_days is None else signals.retention(rows, tau_days, now, use_gain),
-        "granularity": signals.granularities(found, is_turn, raw["dense"]),
     }
-    return columns, raw
+    apart: dict[str, Callable[[], Vector]] = {
+        "speaker": lambda: signals.speakers(rows, plan),
+        "entity": lambda: signals.names(rows, plan),
+        **{name: partial(signals.holding, rows, plan, kind) for name, kind in HOLDS.items()},
+        "length": lambda: signals.lengths(rows, is_turn),
+        "late": lambda: signals.late(said),
+        "retention": lambda: signals.retention(rows, tau_days, now, use_gain) if tau_days else np.ones(len(rows)),
+        "granularity": lambda: signals.granularities(found, is_turn, raw["dense"]),
+    }
+    return columns | {name: column() for name, column in apart.items() if name in wanted}, raw
 
 
 def blended(columns: Mapping[str, Vector], weights: RecallPolicy) -> Vector:
     """The weighted sum."""
-    total = np.sum([float(getattr(weights, name)) * column for name, column in columns.items()], axis=0)
-    return np.asarray(total, dtype=np.float64)
+    weighed = [(weight, column) for name, column in columns.items() if (weight := float(getattr(weights, name)))]
+    if not weighed:
+        return np.zeros(len(columns["dense"]))
+    total: Vector = np.array([weight for weight, _ in weighed]) @ np.array([column for _, column in weighed])
+    return total
 
 
 def _sessions(rows: Sequence[Row]) -> Places:

@@ -4,7 +4,7 @@ A z-score blend, because rank fusion of a weak and a strong signal is worse than
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,7 @@ Vector = npt.NDArray[np.float64]
 EPSILON = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Raw scores of one candidate; None where it was not among the best of that signal."""
 
     dense: float | None = None

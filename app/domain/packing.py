@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.choosing import Choice
-from app.domain.fencing import clean, clean_lines
+from app.domain.fencing import clean
 from app.domain.query import Format
 from app.domain.rendering import (
     Block,
@@ -102,8 +102,8 @@ def _block(block: Block, choice: Choice) -> Block | None:
     choice.budget.open()
     kept: list[str] = []
     opening = choice.opening(block.section)
-    for text in clean_lines(block.text).splitlines():
-        cost = choice.count(choice.layout.block(text)) + (0 if kept else opening)
+    for text, size in zip(block.lines, choice.block_costs(block), strict=True):
+        cost = size + (0 if kept else opening)
         if not choice.budget.take(cost, share=BLOCK_SHARE):
             break
         kept.append(text)

@@ -4,16 +4,17 @@ items that an answer shows. Pure; used by recall and by the offline check in `be
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
-from app.domain.columns import blended, columns_of
+from app.domain.columns import EVERYTHING, blended, columns_of
 from app.domain.fusion import Vector, squash
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
+from app.domain.signals import names
 from app.domain.sparse import SparseVector
 from app.domain.units import Candidates, Unit
 
@@ -25,18 +26,28 @@ LOOKED_AT = 4  # units for each item
 MEMORIES_PER_TURN = 2  # items that one turn may give
 TURN = "turn"
 # Of the weighted columns, those that an answer shows beside the raw scores; a trace shows all.
-SHOWN = ("memory", "coverage", "nearby", "speaker", "entity", "time", "recency", "retention")
+SHOWN = ("memory", "coverage", "nearby", "speaker", "time", "recency", "retention")
 LIFT = 0.1  # between two pending turns that go before everything else
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The settings that ranking reads. Without `retention` nothing fades."""
+    """The settings that ranking reads. Without `retention` nothing fades. `everything`: also signals without weight are
+    worked out, for a trace.
+    """
 
     recall: RecallPolicy
     tau_days: TauDays
     retention: bool = True
     use_gain: float = 1.0
+    everything: bool = False
+
+    @property
+    def wanted(self) -> Container[str]:
+        """The signals that count, and those that are shown."""
+        if self.everything:
+            return EVERYTHING
+        return {*SHOWN, *(name for name, value in self.recall if value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class _Table:
     columns: Mapping[str, Vector]
     raw: Mapping[str, Vector]
     total: Sequence[float]
+    plan: QueryPlan
 
     def is_turn(self, row: int) -> bool:
         """Whether a row is a turn."""
@@ -100,6 +112,7 @@ class Item:
         scores = {name: round(float(values[self.row]), 4) for name, values in table.raw.items()}
         scores |= {name: round(float(table.columns[name][self.row]), 4) for name in SHOWN}
         scores["dense"] = self.dense
+        scores["entity"] = round(float(names(table.found.rows[self.row : self.row + 1], table.plan)[0]), 4)
         if table.found.segments.scores or table.found.scenes.scores:
             scores["granularity"] = round(self.signal("granularity"), 4)
         return scores
@@ -137,10 +150,10 @@ def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to 
 def _table(plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime) -> _Table:
     """Every signal over every candidate, and their weighted sum."""
     tau_days = weights.tau_days if weights.retention else None
-    columns, raw = columns_of(found, plan, words, now, tau_days, weights.use_gain)
+    columns, raw = columns_of(found, plan, words, now, tau_days, weights.use_gain, weights.wanted)
     total = blended(columns, weights.recall).tolist()
     _lift(found, total)
-    return _Table(found, columns, raw, total)
+    return _Table(found, columns, raw, total, plan)
 
 
 def _lift(found: Candidates, total: list[float]) -> None:
@@ -157,11 +170,10 @@ def _lift(found: Candidates, total: list[float]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A place before it is an item: the row that is shown, that which it stands for, the turns it rests on."""
+    """A place before it is an item: the row that is shown, and that which it stands for."""
 
     row: int
     unit: int
-    turns: tuple[UUID, ...]
     total: float
 
 
@@ -173,17 +185,27 @@ def _chosen(table: _Table, units: Sequence[int]) -> Iterator[_Chosen]:
     for unit in units:
         if unit in taken:
             continue
+        if not found.cited[unit]:  # most are turns that no memory rests on
+            taken.add(unit)
+            if table.is_turn(unit):
+                shown.add(unit)
+            yield _Chosen(unit, unit, table.total[unit])
+            continue
         keepers = [row for row in found.cited[unit] if row not in taken and _stands(table, row, unit, shown)]
         keepers.sort(key=lambda row: -table.total[row])
         for place, row in enumerate(keepers[:MEMORIES_PER_TURN] or [unit]):
             total = table.total[unit]
-            turns = _turns(table, row)
-            if place and len(turns) == 1:  # a further memory of the same turn has the place that it earns
+            if place and _rests_on_one(table, row):  # a further memory of the same turn has the place that it earns
                 total = min(total, table.total[row]) - FURTHER
             taken.update((row, *found.cites[row]))
             if row == unit and table.is_turn(row):
                 shown.add(row)
-            yield _Chosen(row, unit, turns, total)
+            yield _Chosen(row, unit, total)
+
+
+def _rests_on_one(table: _Table, row: int) -> bool:
+    memory = table.found.rows[row].unit.memory
+    return memory is not None and len(memory.sources) == 1
 
 
 def _turns(table: _Table, row: int) -> tuple[UUID, ...]:
@@ -237,7 +259,7 @@ def _distinct(chosen: Sequence[_Chosen], table: _Table, limit: int) -> list[Item
         if key and key in seen:
             continue
         seen.add(key)
-        kept.append(Item(one.total, one.turns, one.row, one.unit, table))
+        kept.append(Item(one.total, _turns(table, one.row), one.row, one.unit, table))
         if len(kept) == limit:
             break
     return kept

@@ -9,9 +9,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from app.domain.event import Event, Role
-from app.domain.fencing import clean, clean_name
+from app.domain.fencing import clean, clean_lines, clean_name
 from app.domain.memory import Memory
 from app.domain.query import Format
 
@@ -84,12 +85,22 @@ class Line:
         return f"[{when}] {speaker} #{number}: {self.body}" if speaker else f"[{when}] #{number}: {self.body}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Text that is always in context for a user."""
 
     section: Section
     text: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its lines as they may be quoted."""
+        return clean_lines(self.text).splitlines()
+
+    @cached_property
+    def costs(self) -> dict[Hashable, list[int]]:
+        """What each of them takes, by layout and tokenizer."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What each candidate of a recall scores on each signal, as columns. Pure; used by `columns`."""
 
-import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +10,6 @@ import numpy.typing as npt
 from app.domain.asking import Wanted
 from app.domain.fusion import Mask, Vector, floor, standard
 from app.domain.granularity import entropy_weights, standing
-from app.domain.memory import Memory
 from app.domain.policy import TauDays
 from app.domain.query import QueryPlan
 from app.domain.units import Candidates, Row
@@ -30,11 +28,19 @@ def turns_among(rows: Sequence[Row]) -> Mask:
 
 def retrieved(rows: Sequence[Row], is_turn: Mask, limit: int) -> dict[str, Vector]:
     """Raw scores of the index's signals. Missing ones are bounded by their list, for turns and memories apart."""
-    listed = np.array([row.pending is None for row in rows], dtype=bool)
+    text = [row.evidence.text for row in rows]
+    # A memory has no window: it stands for itself.
+    window = [row.evidence.text if row.unit.event is None else row.evidence.window for row in rows]
+    listed = np.ones(len(rows), dtype=bool)
+    for number, (_, _, pending) in enumerate(rows):
+        if pending is not None:
+            listed[number] = False
+            text[number] = pending.text if text[number] is None else text[number]
+            window[number] = pending.window if window[number] is None else window[number]
     return {
         "dense": _bounded([row.evidence.dense for row in rows], listed, is_turn, limit, lexical=False),
-        "sparse": _bounded([_text(row) for row in rows], listed, is_turn, limit, lexical=True),
-        "window": _bounded([_window(row) for row in rows], listed, is_turn, limit, lexical=True),
+        "sparse": _bounded(text, listed, is_turn, limit, lexical=True),
+        "window": _bounded(window, listed, is_turn, limit, lexical=True),
     }
 
 
@@ -99,16 +105,16 @@ def retention(rows: Sequence[Row], tau_days: TauDays, now: datetime, use_gain: f
     """R = exp(-dt / (tau * S)) since a memory was recorded or last used; a raw turn does not fade. Each use adds
     `use_gain` to S.
     """
-
-    def of(memory: Memory) -> float:
-        tau = 0.0 if memory.frozen else tau_days.of(memory.type)
-        if tau == 0:
-            return 1.0
-        since = max(memory.created_at, memory.last_used_at or memory.created_at)
-        age = max(0.0, (now - since).total_seconds() / DAY)
-        return math.exp(-age / (tau * (max(memory.stability, 0.01) + use_gain * memory.use_count)))
-
-    return np.array([1.0 if row.unit.memory is None else of(row.unit.memory) for row in rows])
+    kept = np.ones(len(rows))
+    fading = [
+        (number, row.unit.since, tau * (max(memory.stability, 0.01) + use_gain * memory.use_count))
+        for number, row in enumerate(rows)
+        if (memory := row.unit.memory) is not None and not memory.frozen and (tau := tau_days.of(memory.type)) > 0
+    ]
+    if fading:
+        numbers, since, scales = np.array(fading).T
+        kept[numbers.astype(np.int64)] = np.exp(-np.maximum(now.timestamp() - since, 0.0) / DAY / scales)
+    return kept
 
 
 def recency(said: Vector, now: datetime) -> Vector:
@@ -153,16 +159,6 @@ def granularities(found: Candidates, is_turn: Mask, dense: Vector) -> Vector:
     weights = entropy_weights([dense[is_turn].tolist(), dense[~is_turn].tolist(), segments.scores, scenes.scores])
     lifted: Vector = np.sum([weight * column for weight, column in zip(weights, columns, strict=True)], axis=0)
     return lifted
-
-
-def _text(row: Row) -> float | None:
-    return row.pending.text if row.evidence.text is None and row.pending is not None else row.evidence.text
-
-
-def _window(row: Row) -> float | None:
-    if row.unit.memory is not None:
-        return row.evidence.text  # a memory stands for itself
-    return row.pending.window if row.evidence.window is None and row.pending is not None else row.evidence.window
 
 
 def _bounded(scores: Sequence[float | None], listed: Mask, is_turn: Mask, limit: int, *, lexical: bool) -> Vector:

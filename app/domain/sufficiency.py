@@ -9,6 +9,7 @@ kinds of error; the threshold accepts about 95 of 100 answerable questions about
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -109,12 +110,12 @@ def judge(  # noqa: PLR0913 - the question as it was read, and what was found
     """
     if not supports:
         return NOTHING
-    words = _terms(lexical) - _terms(_VAGUE)
+    words = _terms(lexical) - _vague()
     if blind:
         best = max(_share(words, support.terms) for support in supports[:BEST])
         return Judgement(best >= COVERED_BLIND, best - COVERED_BLIND, {"covered": best})
     features = features_of(question, words, wanted, supports)
-    if words and words <= _terms(" ".join(names)) and features["covered"] >= 1.0:
+    if words and names and features["covered"] >= 1.0 and words <= _terms(" ".join(names)):
         return Judgement(sufficient=True, margin=0.0, features=features)
     if not _QUESTION.search(question):
         near = max(features["nearest"] - CLOSE, features["covered"] - COVERED)
@@ -162,7 +163,12 @@ def focus_of(question: str) -> frozenset[int]:
         if match and match[1].strip():
             found = match[1]
             break
-    return _terms(found) - _terms(_VAGUE)
+    return _terms(found) - _vague()
+
+
+@lru_cache(maxsize=1)
+def _vague() -> frozenset[int]:
+    return _terms(_VAGUE)
 
 
 def _terms(text: str) -> frozenset[int]:

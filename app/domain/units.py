@@ -8,6 +8,7 @@ import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -111,6 +112,13 @@ class Unit:
         return _ids(self.terms.window)
 
     @cached_property
+    def since(self) -> float:
+        """When a memory was recorded or last used, in epoch seconds: from then on it fades."""
+        if self.memory is None:
+            return self.said
+        return max(self.memory.created_at, self.memory.last_used_at or self.memory.created_at).timestamp()
+
+    @cached_property
     def lines(self) -> dict[Hashable, Line]:
         """Lines of a context that were made of it, by what they were made for."""
         return {}
@@ -126,8 +134,7 @@ class Unit:
         return self._held[wanted]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One candidate: the unit and what this question found out about it."""
 
     unit: Unit

@@ -1,6 +1,7 @@
 """The words of Qdrant Edge: collection layout, and translation of filters, points and queries. Used by `edge` alone."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -61,8 +62,9 @@ def payload_indexes() -> Iterator[qe.UpdateOperation]:
         yield qe.UpdateOperation.create_field_index(name, qe.PayloadSchemaType.Float)
 
 
+@lru_cache(maxsize=4_096)
 def conditions(user: points.UserFilter) -> qe.Filter:
-    """The only place that makes an engine filter: from one that has a user."""
+    """The only place that makes an engine filter: from one that has a user. The same users ask again and again."""
     return qe.Filter(must=[_condition(one) for one in user.must])
 
 

@@ -21,4 +21,4 @@ def union(answers: Iterable[tuple[Signal, Iterable[tuple[UUID, float]]]]) -> dic
                 ids[number] = identity
                 scores = hits[number] = [None, None, None]
             scores[place] = score
-    return {ids[number]: Evidence(*scores) for number, scores in hits.items()}
+    return {ids[number]: Evidence._make(scores) for number, scores in hits.items()}

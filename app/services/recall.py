@@ -125,7 +125,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     rows = _rows(prepared, question, hits, turns, memories)
     candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes)
     fading = policy.retention
-    weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
+    weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain, everything=query.trace)
     quota = policy.recall.type_share
     wide = query.trace or query.returns is Returns.ALL_MATCHES or quota < 1.0
     ranked = rank(
