@@ -2,6 +2,7 @@
 kind of process; nothing is global.
 """
 
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from app.storage.revision import current_revision, head_revision
 from app.telemetry.logs import Logger, configure_logs, describe
 from app.telemetry.metrics import Metrics
 
+BESIDE_THREADS = 8  # for searches while their request waits for the encoder; started when they are needed
 DATABASE_WAIT_SECONDS = 30.0  # a crashed PostgreSQL recovers in 1.4-2.6 s; compose starts it beside us
 
 
@@ -49,9 +51,11 @@ class ProcessContext:
     llm: ChatModel | None = None
     answers: AnswerCache = field(default_factory=NoAnswers)
     memo: RecallMemo = field(default_factory=RecallMemo)
+    beside: Executor = field(default_factory=lambda: ThreadPoolExecutor(BESIDE_THREADS, "beside"))
 
     def close(self) -> None:
         """Release everything, what writes first."""
+        self.beside.shutdown()
         if self.llm is not None:
             self.llm.close()
         self.hints.close()

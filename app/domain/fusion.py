@@ -29,8 +29,9 @@ class Evidence(NamedTuple):
 
 
 def _higher(one: float | None, other: float | None) -> float | None:
-    known = [value for value in (one, other) if value is not None]
-    return max(known) if known else None
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
 
 
 def floor(values: Vector, *, limit: int, lexical: bool) -> float:

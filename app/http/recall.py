@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 
@@ -125,10 +126,12 @@ def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, f
     """The other steps, each transaction closed before the encoder or the index is asked."""
     context = edge.context
     with timed(edge, seconds, "encode"):
+        # The encoder leaves the interpreter to others while it computes: the words are searched meanwhile.
+        by_words = context.beside.submit(search, edge, query, prepared, recall_search.words_of(prepared.plan))
         question = recall_search.ask(context.encoder, prepared.plan)
         if query.mode is not Mode.FAST:
             prepared = recall.embed_pending(context.encoder, prepared, question)
-    gathered, hits, degraded = look(edge, query, prepared, question, seconds)
+    gathered, hits, degraded = look(edge, query, prepared, question, seconds, by_words=by_words)
     if query.mode is Mode.DEEP and not gathered.sufficient and gathered.items:
         with timed(edge, seconds, "encode_again"):
             best = gathered.items[0].unit.text
@@ -148,18 +151,19 @@ def look(  # noqa: PLR0913 - each is the outcome of one step
     question: Question,
     seconds: dict[str, float],
     *,
+    by_words: "Future[Hits | None] | None" = None,
     first: Hits | None = None,
 ) -> tuple[Gathered, Hits, bool]:
-    """One round of search and truth; PostgreSQL alone, and True, while the index does not answer."""
+    """One round of search and truth; PostgreSQL alone, and True, while the index does not answer. What was found
+    `by_words` already is not searched again.
+    """
     context, policy = edge.context, prepared.policy.recall
-    hits: Hits | None = None
     with timed(edge, seconds, "search"):
-        if context.index is not None:
-            try:
-                hits = recall_search.search(context.index, context.collections.name(), query, question, policy)
-            except IndexUnavailableError as error:
-                context.collections.forget()
-                context.logger.warning("recall_without_index", error=str(error))
+        if by_words is None:
+            hits = search(edge, query, prepared, question)
+        else:
+            worded = by_words.result()
+            hits = worded and search(edge, query, prepared, question, by_words=worded)
     degraded = hits is None
     with timed(edge, seconds, "gather"), edge.read_when_needed(query.scope) as reader:
         if hits is None:
@@ -167,6 +171,22 @@ def look(  # noqa: PLR0913 - each is the outcome of one step
         hits = hits.merged(first) if first is not None else hits
         gathered = recall.gather(reader, query, prepared, question, hits, model=context.encoder.fingerprint)
     return gathered, hits, degraded
+
+
+def search(
+    edge: Edge, query: RecallQuery, prepared: Prepared, question: Question, *, by_words: Hits | None = None
+) -> Hits | None:
+    """Candidates of the index; None while it does not answer."""
+    context, policy = edge.context, prepared.policy.recall
+    if context.index is None:
+        return None
+    try:
+        collection = context.collections.name()
+        return recall_search.search(context.index, collection, query, question, policy, by_words=by_words)
+    except IndexUnavailableError as error:
+        context.collections.forget()
+        context.logger.warning("recall_without_index", error=str(error))
+        return None
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from app.storage.db import Connection
 SCANNED_ROWS = 5_000  # of each kind; 4 MB of vectors and about 15 ms of numpy
 DEEP_FACTOR = 2  # how many more candidates mode `deep` looks at
 MEMORY_SHARE = 0.3  # of the candidates: on LoCoMo .3 finds what .5 does, and each row costs 40 us
+NO_WORDS = query_vector("")
 FEEDBACK_CHARACTERS = 200  # of the best item, added to the question in a second round
 
 
@@ -63,8 +64,25 @@ def ask(encoder: Encoder, plan: QueryPlan, feedback: str = "") -> Question:
     return Question(vector, query_vector(plan.lexical))
 
 
-def search(index: MemoryIndex, collection: str, query: RecallQuery, question: Question, policy: RecallPolicy) -> Hits:
-    """Candidates from the index; raises IndexUnavailableError."""
+def words_of(plan: QueryPlan) -> Question:
+    """The question for the lexical signals alone, which need no encoder."""
+    return Question(None, query_vector(plan.lexical))
+
+
+def search(  # noqa: PLR0913 - where, for what, by which settings
+    index: MemoryIndex,
+    collection: str,
+    query: RecallQuery,
+    question: Question,
+    policy: RecallPolicy,
+    *,
+    by_words: Hits | None = None,
+) -> Hits:
+    """Candidates from the index, by meaning alone where those `by_words` are known; raises IndexUnavailableError."""
+    if by_words is not None:
+        if question.vector is None:
+            return by_words
+        return search(index, collection, query, Question(question.vector, NO_WORDS), policy).merged(by_words)
     limit = _limit(query, policy.candidates)
     found: dict[Kind, dict[int, Evidence]] = {Kind.EVENT: {}, Kind.MEMORY: {}}
     for kind, part in _parts(query, policy, limit):
@@ -169,5 +187,6 @@ def _numbered(found: Mapping[UUID, Evidence]) -> dict[int, Evidence]:
 def _merge(one: Mapping[int, Evidence], other: Mapping[int, Evidence]) -> dict[int, Evidence]:
     merged = dict(one)
     for id_, evidence in other.items():
-        merged[id_] = merged[id_].better(evidence) if id_ in merged else evidence
+        known = merged.get(id_)
+        merged[id_] = evidence if known is None else known.better(evidence)
     return merged
