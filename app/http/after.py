@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import psycopg
-import psycopg_pool
-
 from app.context import ProcessContext
 from app.domain.scope import UserScope
 from app.services import recall, served
+from app.storage.failures import UNAVAILABLE
 
 GATHER_SECONDS = 0.2  # how long notes are gathered into one transaction per user
 MOST_WAITING = 10_000  # answers; more are not noted while the database does not answer
@@ -71,7 +69,7 @@ class AfterAnswers:
             for scope, answers in _by_user(taken).items():
                 try:
                     self._write(scope, answers)
-                except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
+                except UNAVAILABLE as error:
                     self._context.logger.warning("served_not_noted", error=type(error).__name__, answers=len(answers))
             with self._changed:
                 self._in_hand = set()

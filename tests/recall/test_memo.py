@@ -134,9 +134,8 @@ def test_answers_follow_every_change_though_reads_are_kept(user):
     user.say("I moved to Ghent.")
     assert "Ghent" in str(user.ask("Where do I live?", cache="off")["items"])
     user.settle()
-    said = [item["text"] for item in user.ask("Where do I live?", cache="off")["items"] if item["kind"] == "memory"]
-    assert any("Ghent" in text for text in said)
-    assert not any("Porto" in text for text in said)
+    first, *_ = user.ask("Where do I live?", cache="off")["items"]
+    assert "Ghent" in first["text"], "what no longer holds stands behind"
     page = user.http.get("/v1/memories", params={"user_id": user.id}).json()["items"]
     (cat,) = [item["id"] for item in page if "Bazyl" in item["text"]]
     assert "Bazyl" in str(user.ask("What is my cat called?", cache="off")["items"])

@@ -188,7 +188,7 @@ def test_places_count_what_is_stored(database, project):
 
 def version_of(database, scope):
     with database.transaction(scope) as conn:
-        return recall.about_user(conn, scope).version
+        return recall.state_of_user(conn, scope).version
 
 
 def test_every_change_gives_another_version_and_nobody_waits(database, project):
