@@ -1,7 +1,7 @@
 """Every signal of a recall as a column over the candidates, under the name that its weight has in the policy. Pure.
 
-Columns of unbounded scores are z-scores over the turns, the others lie between 0 and 1. Used by `ranking` and, through
-the trace of an answer, by bench/tune.py, which fits the weights.
+Columns of unbounded scores are z-scores over the turns (or scaled as `fusion` says), the others lie between 0 and 1.
+Used by `ranking` and, through the trace of an answer, by bench/tune.py, which fits the weights.
 """
 
 from collections import defaultdict
@@ -13,9 +13,11 @@ import numpy as np
 from app.domain import signals
 from app.domain.asking import Wanted, can_answer
 from app.domain.coverage import REACH, Coverage, covered
-from app.domain.fusion import Mask, Vector, standard
+from app.domain.fusion import Mask, Vector
+from app.domain.linked import best_linked
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import QueryPlan
+from app.domain.scaling import SCALES, Fusion
 from app.domain.signals import Candidates, Row
 from app.domain.sparse import SparseVector
 
@@ -38,8 +40,10 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     now: datetime,
     tau_days: TauDays | None,
     use_gain: float = 1.0,
+    fusion: Fusion = Fusion.ZSCORE,
 ) -> tuple[Columns, Columns]:
     """The weighted columns, and the raw scores that answers show."""
+    scale = SCALES[fusion]
     raw = signals.retrieved(rows, found.limit)
     is_turn = np.array([row.event is not None for row in rows], dtype=bool)
     known = signals.has_vector(rows)
@@ -48,11 +52,11 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     number = {row.id: place for place, row in enumerate(rows)}
     memories = signals.cited(rows)
     cited = [[number[id_] for id_ in memories.get(row.id, ())] for row in rows]
-    dense = standard(raw["dense"], known, is_turn)
+    dense = scale(raw["dense"], known, is_turn)
     beside = _beside(raw["dense"], around, is_turn)
     questions = signals.questions(rows)
     after = np.array([float(-1 in near and questions[near[-1]] > 0) for near in around])
-    following = standard(beside[1], known, is_turn)
+    following = scale(beside[1], known, is_turn)
     best = coverage.best
     session_words, session_dense = _sessions(rows, coverage, raw["dense"], is_turn)
     inside, near = signals.times(rows, plan)
@@ -60,17 +64,17 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     told = np.array([float(row.memory is not None or bool(cited[place])) for place, row in enumerate(rows)])
     columns = {
         "dense": dense,
-        "text": standard(raw["sparse"], sample=is_turn),
-        "window": standard(raw["window"], sample=is_turn),
-        "memory": standard(_of_memories(raw["dense"], cited), known, is_turn),
+        "text": scale(raw["sparse"], sample=is_turn),
+        "window": scale(raw["window"], sample=is_turn),
+        "memory": scale(_of_memories(raw["dense"], cited), known, is_turn),
         "told": told,
         "outdated": np.array([float(row.id in found.outdated and not plan.past) for row in rows]) * (1.0 - told),
         "following": following,
         "coverage": coverage.own,
         "around": coverage.around,
         "nearby": coverage.nearby,
-        "session": best * standard(session_words, sample=is_turn),
-        "session_dense": best * standard(session_dense, sample=is_turn),
+        "session": best * scale(session_words, sample=is_turn),
+        "session_dense": best * scale(session_dense, sample=is_turn),
         "dense_with_words": best * dense,
         "following_with_words": best * following,
         "speaker": signals.speakers(rows, plan),
@@ -80,7 +84,7 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         **{name: _holding(rows, plan, wanted) for name, wanted in HOLDS.items()},
         "question": questions,
         "after_question": after,
-        "answers": after * standard(beside[-1], known, is_turn),
+        "answers": after * scale(beside[-1], known, is_turn),
         "echo": (0.0 if plan.of_assistant else 1.0) * signals.echoes(rows),
         "length": signals.lengths(rows),
         "recency": recency,
@@ -91,6 +95,8 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         if found.segments.scores or found.scenes.scores
         else np.zeros(len(rows)),
     }
+    if found.links:
+        columns["linked"] = best_linked(rows, dense, found.links)
     return columns, raw
 
 

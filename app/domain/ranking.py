@@ -12,6 +12,7 @@ from uuid import UUID
 from app.domain import signals
 from app.domain.columns import blended, columns_of
 from app.domain.fusion import Vector, squash
+from app.domain.linked import gained
 from app.domain.normalise import normalise
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
@@ -95,8 +96,11 @@ def _table(  # noqa: PLR0913, PLR0917 - as `rank`
 ) -> _Table:
     """Every signal over every candidate, and their weighted sum."""
     tau_days = weights.tau_days if weights.retention else None
-    columns, raw = columns_of(rows, plan, words, found, now, tau_days, weights.use_gain)
+    columns, raw = columns_of(rows, plan, words, found, now, tau_days, weights.use_gain, weights.recall.fusion)
     total = blended(columns, weights.recall)
+    if weights.recall.pagerank > 0.0:
+        columns["pagerank"] = gained(rows, total, found.links)
+        total += weights.recall.pagerank * columns["pagerank"]
     totals = dict(zip((row.id for row in rows), total.tolist(), strict=True))
     _lift(rows, totals)
     place = {row.id: number for number, row in enumerate(rows)}

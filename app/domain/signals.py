@@ -58,6 +58,7 @@ class Candidates:
     outdated: frozenset[UUID] = frozenset()  # turns of statements that no longer hold
     segments: Granularity = NO_UNITS
     scenes: Granularity = NO_UNITS
+    links: Sequence[tuple[UUID, UUID, float]] = ()  # among the memories, where the policy weighs them
 
 
 @dataclass(frozen=True, slots=True)

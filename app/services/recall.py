@@ -21,7 +21,7 @@ from app.domain.signals import NO_TERMS, Candidates, Terms
 from app.domain.sparse import SparseVector
 from app.domain.sufficiency import SEEN, Judgement, Support, judge
 from app.inference.protocol import Encoder, EncoderUnavailableError
-from app.services import recall_units
+from app.services import recall_links, recall_units
 from app.services.recall_pending import PendingTurns, document
 from app.services.recall_search import Hits, Question
 from app.services.recall_units import Units
@@ -104,7 +104,13 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     named = list(dict.fromkeys((*hits.memories, *units.scenes.nearest)))
     memories = recall_units.shown(
         recall_memories.memories(
-            conn, scope, narrowing, query.now, named, model=model, with_entities=bool(prepared.plan.names)
+            conn,
+            scope,
+            narrowing,
+            query.now,
+            named,
+            model=model,
+            with_entities=bool(prepared.plan.names) or policy.recall.pagerank > 0.0,
         ),
         policy,
         query.now,
@@ -116,7 +122,10 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     wanted_ids = [id_ for id_ in wanted if id_ not in prepared.pending.events]
     turns = recall.turns(conn, scope, narrowing, wanted_ids, model=model)
     outdated = recall_memories.outdated_turns(conn, scope, narrowing)
-    candidates = replace(_candidates(prepared, question, hits, turns, memories, units), outdated=frozenset(outdated))
+    links = recall_links.among(conn, query, policy, memories)
+    candidates = replace(
+        _candidates(prepared, question, hits, turns, memories, units), outdated=frozenset(outdated), links=links
+    )
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
     quota = policy.recall.type_share
