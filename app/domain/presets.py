@@ -103,7 +103,10 @@ BASE: dict[str, Any] = {
         "memories_first": False,
         "type_candidates": 0,
         "type_share": 1.0,
+        "session_share": 1.0,
         "current_foresight": False,
+        "rerank": 0,
+        "rerank_seconds": 0.3,
     },
     "secrets": {"vault": False},
 }

@@ -2,8 +2,6 @@
 items that an answer shows. Pure; used by recall and by the offline check in `bench/`.
 """
 
-import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -188,19 +186,6 @@ def _item(table: _Table, chosen: _Chosen) -> Item:
         type=row.memory.type.value if row.memory else TURN,
         columns={name: float(values[unit]) for name, values in table.columns.items()},
     )
-
-
-def within_share(items: Sequence[Item], limit: int, share: float) -> list[Item]:
-    """The best `limit` items, of which one type takes at most `share` unless the others cannot fill the rest."""
-    most = max(1, math.ceil(limit * share))
-    taken: Counter[str] = Counter()
-    chosen: list[int] = []
-    for place, item in enumerate(items):
-        if len(chosen) < limit and taken[item.type] < most:
-            taken[item.type] += 1
-            chosen.append(place)
-    rest = [place for place in range(len(items)) if place not in set(chosen)]
-    return [items[place] for place in sorted(chosen + rest[: limit - len(chosen)])]
 
 
 def types_in_turn(items: Sequence[Item]) -> list[Item]:

@@ -14,14 +14,15 @@ from app.domain.event import Event
 from app.domain.keytext import plain_text
 from app.domain.pending import PendingScore, rank_pending
 from app.domain.policy import Policy
-from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, Returns, understand
-from app.domain.ranking import Item, Weights, rank, within_share
+from app.domain.query import Kind, Mode, QueryPlan, RecallQuery, understand
+from app.domain.ranking import Item, Weights, rank
 from app.domain.scope import UserScope
 from app.domain.signals import NO_TERMS, Candidates, Terms
 from app.domain.sparse import SparseVector
 from app.domain.sufficiency import SEEN, Judgement, Support, judge
 from app.inference.protocol import Encoder, EncoderUnavailableError
-from app.services import recall_links, recall_units
+from app.services import recall_items, recall_links, recall_units
+from app.services.recall_items import matching, picked, ranked_to
 from app.services.recall_pending import PendingTurns, document
 from app.services.recall_search import Hits, Question
 from app.services.recall_units import Units
@@ -31,10 +32,8 @@ from app.storage.recall import AboutUser, FoundTurn
 from app.storage.recall_memories import FoundMemory
 
 # Limits on work, not on quality.
-MOST_ITEMS = 100  # of `all_matches` without a limit, and candidates that a trace lists
 LONGEST_HISTORY = 2_000  # turns; a longer one is never given whole
 
-MATCH_DENSE = 0.4  # `all_matches` shows what shares a word with the question, or is at least this near
 LEAST_LINE = 12  # tokens of the shortest dated line: more turns than max_tokens / 12 cannot fit
 
 
@@ -65,6 +64,7 @@ class Gathered:
     blocks: Sequence[ShownBlock]
     history: Sequence[Event] | None
     judgement: Judgement
+    reranked: str | None = None  # what came of the second model's order; None where it was not asked
 
     @property
     def sufficient(self) -> bool:
@@ -128,14 +128,10 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     )
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain)
-    quota = policy.recall.type_share
-    wide = query.trace or query.returns is Returns.ALL_MATCHES or quota < 1.0
-    ranked = rank(
-        prepared.plan, question.words, candidates, weights, query.now, MOST_ITEMS if wide else max(query.limit, SEEN)
-    )
-    matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
-    items = within_share(matching, query.limit, quota)
-    near = [turn for item in items for turn in item.turn_ids[:1] if turn in candidates.turns]
+    ranked = rank(prepared.plan, question.words, candidates, weights, query.now, ranked_to(query, policy.recall))
+    matched = matching(query, ranked)
+    items = picked(query, policy.recall, matched, candidates.turns, memories)
+    near = recall_items.first_turns([*items, *matched[: policy.recall.rerank]], candidates.turns)
     tail_size = policy.recall.tail_events
     return Gathered(
         prepared=prepared,
@@ -210,10 +206,6 @@ def _candidates(  # noqa: PLR0913, PLR0917 - each kind of candidate
         segments=units.segments,
         scenes=units.scenes,
     )
-
-
-def _matches(item: Item) -> bool:
-    return item.scores["sparse"] > 0 or item.scores["dense"] >= MATCH_DENSE
 
 
 def _support(ranked: Sequence[Item], candidates: Candidates) -> list[Support]:

@@ -185,6 +185,7 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
             "wanted": plan.wanted.value,
         },
         "milliseconds": {step: round(1e3 * spent, 3) for step, spent in seconds.items()},
+        "rerank": gathered.reranked,
         "counts": {
             "turns": len(gathered.turns),
             "memories": len(gathered.memories),
