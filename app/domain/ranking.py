@@ -8,10 +8,10 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain import signals
+from app.domain.alike import Told
 from app.domain.columns import blended, columns_of
 from app.domain.fusion import Vector, squash
 from app.domain.linked import gained
-from app.domain.normalise import normalise
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
 from app.domain.signals import Candidates, Row
@@ -196,13 +196,11 @@ def types_in_turn(items: Sequence[Item]) -> list[Item]:
 
 def _distinct(chosen: Sequence[_Chosen], table: _Table, limit: int) -> list[Item]:
     """The first `limit` as items, without those that say what a better one has said."""
-    seen: set[str] = set()
+    told = Told()
     kept: list[Item] = []
     for one in chosen:
-        key = normalise(table.rows[table.place[one.id]].text)
-        if key and key in seen:
+        if told.again(table.rows[table.place[one.id]]):
             continue
-        seen.add(key)
         kept.append(_item(table, one))
         if len(kept) == limit:
             break
