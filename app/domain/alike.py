@@ -2,7 +2,7 @@
 `ranking`.
 
 Nearly the same has every word in the same order, but for articles, emphasis and how a sentence opens. Shared terms do
-not decide: "was really excited" and "is really excited about them too" share all of theirs.
+not decide: "was glad" and "is glad about them too" share all of theirs.
 """
 
 from collections.abc import Hashable

@@ -61,7 +61,9 @@ def _sources(rows: Sequence[Row], place: dict[UUID, int]) -> Iterator[Edge]:
 
 
 def _names(rows: Sequence[Row]) -> Iterator[Edge]:
-    """From memories to the names that they share, as nodes after the rows; a name of many says little of each."""
+    """From memories to the names that they share, as nodes after the rows; a name of many says little of each. Names
+    are known where the question names somebody: reading them for every walk changed no answer (bench/RESULTS.md).
+    """
     holders: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         for name in sorted(row.entities):

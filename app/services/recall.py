@@ -104,13 +104,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     named = list(dict.fromkeys((*hits.memories, *units.scenes.nearest)))
     memories = recall_units.shown(
         recall_memories.memories(
-            conn,
-            scope,
-            narrowing,
-            query.now,
-            named,
-            model=model,
-            with_entities=bool(prepared.plan.names) or policy.recall.pagerank > 0.0,
+            conn, scope, narrowing, query.now, named, model=model, with_entities=bool(prepared.plan.names)
         ),
         policy,
         query.now,

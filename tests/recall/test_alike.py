@@ -83,7 +83,7 @@ def test_what_differs_in_one_thing_is_told(was, becomes):
         ("I got the job.", "You got the job."),
         ("The meeting is on Monday.", "The meeting is on Friday."),
         ("We met James.", "We met Jame."),
-        ("He was really excited.", "He is really excited about them too."),
+        ("He was really glad.", "He is really glad about them too."),
         ("the", "a"),
         ("So", "Well"),
         ("She comes before Ben.", "She comes after Ben."),
