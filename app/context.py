@@ -12,7 +12,8 @@ from app.errors import MnemeError
 from app.index.protocol import IndexUnavailableError, MemoryIndex
 from app.inference.llm import ChatModel, chat_model
 from app.inference.protocol import Encoder, EncoderUnavailableError
-from app.inference.select import load_encoder
+from app.inference.rerank import BoundedReranker
+from app.inference.select import load_encoder, load_reranker
 from app.queue import HintSender, create_hints
 from app.services.collections import LiveCollection, check_model, ensure_live
 from app.services.recall_memo import RecallMemo
@@ -52,12 +53,15 @@ class ProcessContext:
     answers: AnswerCache = field(default_factory=NoAnswers)
     memo: RecallMemo = field(default_factory=RecallMemo)
     beside: Executor = field(default_factory=lambda: ThreadPoolExecutor(BESIDE_THREADS, "beside"))
+    reranker: BoundedReranker | None = None  # of a gateway, where one is set
 
     def close(self) -> None:
         """Release everything, what writes first."""
         self.beside.shutdown()
         if self.llm is not None:
             self.llm.close()
+        if self.reranker is not None:
+            self.reranker.close()
         self.hints.close()
         self.answers.close()
         if self.index is not None:
@@ -136,6 +140,7 @@ def _context(settings: Settings, process: str, *, with_index: bool, any_model: b
         metrics=metrics,
         llm=chat_model(settings, metrics),
         answers=answer_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
+        reranker=load_reranker(settings) if process == "gateway" else None,
     )
 
 

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     llm_tokens_per_minute: Annotated[int, Field(ge=0)] = 0  # of one process, in and out; 0 = no limit
     llm_daily_tokens: Annotated[int, Field(ge=0)] = 0  # the same for a UTC day
 
+    # cross-encoder for the first items of a recall (optional; the policy says for how many)
+    mneme_rerank_url: str | None = None
+    mneme_rerank_model: str | None = None
+    mneme_rerank_key: SecretStr | None = None
+
     # processes and limits
     database_pool: Annotated[int, Field(ge=1, le=200)] = 12
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 1

@@ -1,12 +1,15 @@
 """Fits the weights of recall's signals on conversations, through the traces of a running service.
 
     python bench/tune.py --locomo FILE --scenarios FILE --key KEY [--base-url URL] [--suffix S] [--ridge 2] [--write]
+        [--fusion zscore|minmax|rank] [--set name=value ...] [--rounds 2]
 
 Both data sets must have been posted and processed (tools/score_locomo.py and tools/score_scenarios.py do that). Every
 question is asked with `include: ["trace"]`; a linear model over the signals is fitted so that each evidence turn stands
 above the other candidates, log(1 + sum exp(other - evidence)), with a ridge. It prints the figures on the data itself
 and cross-validated: each conversation (and a fifth of the scenarios) scored with weights that never saw it. `--write`
-prints the weights as the policy has them. Signals of weight 0 take part too.
+prints the weights as the policy has them. Signals of weight 0 take part too; those that are not computed then do with a
+tiny one (`--set linked=1e-6`). `--fusion` fits weights for another way to scale the signals; with `--rounds 2` the
+fitted weights choose the candidates of a second fit. The policy of the project is changed meanwhile and put back.
 """
 
 import argparse
@@ -21,9 +24,11 @@ import numpy.typing as npt
 from rich.progress import track
 from scipy.optimize import minimize
 
+from app.domain.scaling import Fusion
 from app.evaluation import locomo, scenarios
 from app.evaluation.dataset import Question
 from app.evaluation.measures import ndcg_at, recall_any_at, recall_at
+from bench.trying import setting, tried, write
 
 Array = npt.NDArray[np.float64]
 # Not on these data: nothing here is old, units are off, and evidence says nothing about what still holds.
@@ -58,7 +63,9 @@ def questions(args: argparse.Namespace) -> Iterator[tuple[str, str, Question]]:
 def collect(http: httpx.Client, args: argparse.Namespace) -> tuple[list[str], list[Asked]]:
     """Every question with its candidates as the service saw them."""
     policy = http.get("/v1/policy").raise_for_status().json()["policy"]["recall"]
-    names = [name for name, value in policy.items() if isinstance(value, float) and not name.endswith("_share")]
+    names = [
+        name for name, value in policy.items() if isinstance(value, float) and not name.endswith(("_share", "_seconds"))
+    ]
     clients: dict[str, dict[str, str]] = {}
     asked = []
     wanted = [one for one in questions(args) if one[2].gold and one[2].answerable]
@@ -175,12 +182,20 @@ def main() -> None:
     parser.add_argument("--upper", type=int, default=40, help="others of each question that the last fits look at")
     parser.add_argument("--without", nargs="*", default=[], help="signals whose weight stays 0")
     parser.add_argument("--ablate", action="store_true", help="what each signal is worth")
+    parser.add_argument("--fusion", choices=[fusion.value for fusion in Fusion], help="fit for this, not the policy's")
+    parser.add_argument("--set", nargs="*", default=[], type=setting, help="settings of recall to ask with: name=value")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    with httpx.Client(base_url=args.base_url, headers={"Authorization": f"Bearer {args.key}"}, timeout=30) as http:
+    changes = dict(args.set) | ({"fusion": args.fusion} if args.fusion else {})
+    headers = {"Authorization": f"Bearer {args.key}"}
+    with httpx.Client(base_url=args.base_url, headers=headers, timeout=30) as http, tried(http, changes):
         names, asked = collect(http, args)
-    chosen = FIXED | dict.fromkeys(args.without, 0.0)
-    fixed = {names.index(name): value for name, value in chosen.items() if name in names}
+        chosen = FIXED | dict.fromkeys(args.without, 0.0)
+        fixed = {names.index(name): value for name, value in chosen.items() if name in names}
+        for _ in range(args.rounds - 1):
+            write(http, dict(zip(names, fit(asked, args.ridge, fixed, args.upper).tolist(), strict=True)) | changes)
+            _, asked = collect(http, args)
     report(names, asked, args, fixed)
 
 

@@ -1,7 +1,7 @@
 """Every signal of a recall as a column over the candidates, under the name that its weight has in the policy. Pure.
 
-Columns of unbounded scores are z-scores over the turns, the others lie between 0 and 1. Used by `ranking` and, through
-the trace of an answer, by bench/tune.py, which fits the weights.
+Columns of unbounded scores are z-scores over the turns (or scaled as `fusion` says), the others lie between 0 and 1.
+Used by `ranking` and, through the trace of an answer, by bench/tune.py, which fits the weights.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -13,9 +13,11 @@ import numpy as np
 from app.domain import signals
 from app.domain.asking import Wanted
 from app.domain.coverage import REACH, Coverage, covered
-from app.domain.fusion import Mask, Vector, standard
+from app.domain.fusion import Mask, Vector
+from app.domain.linked import best_linked
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import QueryPlan
+from app.domain.scaling import SCALES, Fusion
 from app.domain.signals import Places
 from app.domain.sparse import SparseVector
 from app.domain.units import Candidates, Row
@@ -48,10 +50,12 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     tau_days: TauDays | None,
     use_gain: float = 1.0,
     wanted: Container[str] = EVERYTHING,
+    fusion: Fusion = Fusion.ZSCORE,
 ) -> tuple[Columns, Columns]:
     """The weighted columns, and the raw scores that answers show. Of the columns that take time by themselves only the
     `wanted` ones.
     """
+    scale = SCALES[fusion]
     rows = found.rows
     is_turn = signals.turns_among(rows)
     raw = signals.retrieved(rows, is_turn, found.limit)
@@ -60,12 +64,12 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     around = _neighbours(rows, sessions)
     coverage = covered(words, [row.unit.text_ids for row in rows], [row.unit.window_ids for row in rows], around)
     said = np.array([row.unit.said for row in rows])
-    dense = standard(raw["dense"], known, is_turn)
+    dense = scale(raw["dense"], known, is_turn)
     lowest = float(raw["dense"][is_turn].min()) if is_turn.any() else 0.0
     alone = np.where(is_turn, lowest, raw["dense"])  # of a turn whose neighbour is no candidate
     questions = np.array([float(row.unit.asks) for row in rows])
     after = _at(questions, around[-1], np.zeros(len(rows)))
-    following = standard(_at(raw["dense"], around[1], alone), known, is_turn)
+    following = scale(_at(raw["dense"], around[1], alone), known, is_turn)
     best = coverage.best
     session_words, session_dense = _of_sessions(sessions, coverage, raw["dense"], is_turn)
     inside, near = signals.times(rows, said, plan)
@@ -74,24 +78,24 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     is_outdated = np.array([not plan.past and row.unit.id in found.outdated for row in rows]) if found.outdated else 0.0
     columns = {
         "dense": dense,
-        "text": standard(raw["sparse"], sample=is_turn),
-        "window": standard(raw["window"], sample=is_turn),
-        "memory": standard(_of_memories(raw["dense"], found.cited), known, is_turn),
+        "text": scale(raw["sparse"], sample=is_turn),
+        "window": scale(raw["window"], sample=is_turn),
+        "memory": scale(_of_memories(raw["dense"], found.cited), known, is_turn),
         "told": is_told.astype(np.float64),
         "outdated": is_outdated * (1.0 - is_told),
         "following": following,
         "coverage": coverage.own,
         "around": coverage.around,
         "nearby": coverage.nearby,
-        "session": best * standard(session_words, sample=is_turn),
-        "session_dense": best * standard(session_dense, sample=is_turn),
+        "session": best * scale(session_words, sample=is_turn),
+        "session_dense": best * scale(session_dense, sample=is_turn),
         "dense_with_words": best * dense,
         "following_with_words": best * following,
         "time": inside,
         "near_time": near,
         "question": questions,
         "after_question": after,
-        "answers": after * standard(_at(raw["dense"], around[-1], alone), known, is_turn),
+        "answers": after * scale(_at(raw["dense"], around[-1], alone), known, is_turn),
         "echo": (0.0 if plan.of_assistant else 1.0) * np.array([float(row.unit.echo) for row in rows]),
         "recency": recency,
         "latest": float(plan.latest) * recency,
@@ -105,6 +109,8 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "retention": lambda: signals.retention(rows, tau_days, now, use_gain) if tau_days else np.ones(len(rows)),
         "granularity": lambda: signals.granularities(found, is_turn, raw["dense"]),
     }
+    if found.links:
+        apart["linked"] = lambda: best_linked(found, dense)
     return columns | {name: column() for name, column in apart.items() if name in wanted}, raw
 
 

@@ -16,6 +16,9 @@ _BACK = {mark: char for char, mark in _KEPT.items()}
 _APOSTROPHES = re.compile(r"['\u2019\u02bc]")
 _OTHER = re.compile(r"[^\w\ue000-\ue00e]+|_")
 _MARKS = re.compile("[\ue000-\ue00e]")
+# Most of chat holds no digit and no sign that is kept: ASCII letters stay, all else is white space.
+_SPECIAL = re.compile(r"[0-9+#]")
+_LETTERS = {code: chr(code).lower() if chr(code).isalpha() else " " for code in range(128)} | {ord("'"): None}
 
 
 def _keep(match: re.Match[str]) -> str:
@@ -24,6 +27,8 @@ def _keep(match: re.Match[str]) -> str:
 
 def normalise(text: str) -> str:
     """Case, width, punctuation and white space levelled; letters, numbers and their signs stay distinct."""
+    if text.isascii() and not _SPECIAL.search(text):
+        return " ".join(text.translate(_LETTERS).split())  # the same as below, in a tenth of the time
     folded = unicodedata.normalize("NFKC", text).casefold()  # folding can undo the composition, so it is composed again
     text = _MARKS.sub(" ", unicodedata.normalize("NFKC", folded))
     text = _APART.sub("", _APOSTROPHES.sub("", text.replace("\u2212", "-")))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.domain.memory import MemoryType
 from app.domain.presets import BASE, CHANGES
+from app.domain.scaling import Fusion
 from app.errors import FieldError, InvalidInputError
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -145,10 +146,11 @@ class BlockPolicy(Section):
 
 
 class RecallPolicy(Section):
-    """Weights of the blend and shares of the budget. Signals are z-scored before they are weighed.
+    """Weights of the blend and shares of the budget. `fusion` makes the signals comparable before they are weighed.
 
     `granularity` weighs the segment and the scene that a candidate belongs to. `type_candidates` searches each type of
-    memory apart (0: together), `type_share` is the most that one type may take of the items (1: no quota).
+    memory apart (0: together); `type_share` and `session_share` are the most of the items that one type and one session
+    may take (1: no quota); `rerank` is how many of the first a second model orders (0: none), in `rerank_seconds`.
     """
 
     dense: Signed
@@ -183,6 +185,9 @@ class RecallPolicy(Section):
     late: Signed
     retention: Signed
     granularity: Signed
+    linked: Signed
+    pagerank: Share
+    fusion: Fusion
     candidates: Annotated[int, Field(ge=10, le=1_000)]
     pending_ranked: Annotated[int, Field(ge=0, le=10_000)]
     tail_events: Annotated[int, Field(ge=0, le=50)]
@@ -190,7 +195,10 @@ class RecallPolicy(Section):
     memories_first: bool
     type_candidates: Annotated[int, Field(ge=0, le=200)]
     type_share: Annotated[float, Field(gt=0.0, le=1.0)]
+    session_share: Annotated[float, Field(gt=0.0, le=1.0)]
     current_foresight: bool
+    rerank: Annotated[int, Field(ge=0, le=100)]
+    rerank_seconds: Annotated[float, Field(gt=0.0, le=5.0)]
 
 
 class SecretPolicy(Section):

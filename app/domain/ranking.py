@@ -3,15 +3,17 @@ items that an answer shows. Pure; used by recall and by the offline check in `be
 """
 
 import math
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
+from app.domain import succession
+from app.domain.alike import Told
 from app.domain.columns import EVERYTHING, blended, columns_of
 from app.domain.fusion import Vector, squash
+from app.domain.linked import gained
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
 from app.domain.signals import names
@@ -51,7 +53,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """Candidates with their columns; `total` is by row."""
 
     found: Candidates
@@ -73,7 +75,9 @@ class Item:
     turn_ids: tuple[UUID, ...]  # the turns that it leads back to, best first
     row: int
     stands_for: int
-    table: _Table = field(repr=False)
+    table: Table = field(repr=False)
+    second: float | None = None  # what a second model scored it, where one was asked
+    placed: float | None = None  # the total of the place that this gave it
 
     @property
     def unit(self) -> Unit:
@@ -96,7 +100,7 @@ class Item:
     @property
     def score(self) -> float:
         """Between 0 and 1, in the order of the totals."""
-        return squash(self.total)
+        return squash(self.total if self.placed is None else self.placed)
 
     @property
     def dense(self) -> float:
@@ -115,6 +119,8 @@ class Item:
         scores["entity"] = round(float(names(table.found.rows[self.row : self.row + 1], table.plan)[0]), 4)
         if table.found.segments.scores or table.found.scenes.scores:
             scores["granularity"] = round(self.signal("granularity"), 4)
+        if self.second is not None:
+            scores["rerank"] = round(self.second, 4)
         return scores
 
     def signal(self, name: str) -> float:
@@ -147,13 +153,22 @@ def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to 
     return _distinct(chosen, table, limit)
 
 
-def _table(plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime) -> _Table:
+def _table(plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime) -> Table:
     """Every signal over every candidate, and their weighted sum."""
     tau_days = weights.tau_days if weights.retention else None
-    columns, raw = columns_of(found, plan, words, now, tau_days, weights.use_gain, weights.wanted)
-    total = blended(columns, weights.recall).tolist()
+    columns, raw = columns_of(
+        found, plan, words, now, tau_days, weights.use_gain, weights.wanted, weights.recall.fusion
+    )
+    summed = blended(columns, weights.recall)
+    if weights.recall.pagerank > 0.0:
+        columns["pagerank"] = gained(found, summed)
+        summed += weights.recall.pagerank * columns["pagerank"]
+    if found.outdated and not plan.past:
+        columns["succession"] = succession.gained(found, summed)
+        summed += columns["succession"]
+    total = summed.tolist()
     _lift(found, total)
-    return _Table(found, columns, raw, total, plan)
+    return Table(found, columns, raw, total, plan)
 
 
 def _lift(found: Candidates, total: list[float]) -> None:
@@ -177,7 +192,7 @@ class _Chosen:
     total: float
 
 
-def _chosen(table: _Table, units: Sequence[int]) -> Iterator[_Chosen]:
+def _chosen(table: Table, units: Sequence[int]) -> Iterator[_Chosen]:
     """Units in order: a turn, or the memories that stand for it, or a memory without any turn among the candidates."""
     found = table.found
     taken: set[int] = set()  # shown, or shown by a memory
@@ -203,12 +218,12 @@ def _chosen(table: _Table, units: Sequence[int]) -> Iterator[_Chosen]:
             yield _Chosen(row, unit, total)
 
 
-def _rests_on_one(table: _Table, row: int) -> bool:
+def _rests_on_one(table: Table, row: int) -> bool:
     memory = table.found.rows[row].unit.memory
     return memory is not None and len(memory.sources) == 1
 
 
-def _turns(table: _Table, row: int) -> tuple[UUID, ...]:
+def _turns(table: Table, row: int) -> tuple[UUID, ...]:
     """The turns that a candidate leads back to, best first; itself for a turn."""
     unit = table.found.rows[row].unit
     if unit.memory is None:
@@ -220,7 +235,7 @@ def _turns(table: _Table, row: int) -> tuple[UUID, ...]:
     return tuple(sources)
 
 
-def _stands(table: _Table, memory: int, turn: int, shown: set[int]) -> bool:
+def _stands(table: Table, memory: int, turn: int, shown: set[int]) -> bool:
     """Whether a memory may stand for a turn: by words where the turn matches by words, else by meaning."""
     if not shown.isdisjoint(table.found.cites[memory]):
         return False
@@ -231,34 +246,20 @@ def _stands(table: _Table, memory: int, turn: int, shown: set[int]) -> bool:
     return dense is not None and dense >= table.raw["dense"][turn] - COVERS_DENSE
 
 
-def within_share(items: Sequence[Item], limit: int, share: float) -> list[Item]:
-    """The best `limit` items, of which one type takes at most `share` unless the others cannot fill the rest."""
-    most = max(1, math.ceil(limit * share))
-    taken: Counter[str] = Counter()
-    chosen: list[int] = []
-    for place, item in enumerate(items):
-        if len(chosen) < limit and taken[item.type] < most:
-            taken[item.type] += 1
-            chosen.append(place)
-    rest = [place for place in range(len(items)) if place not in set(chosen)]
-    return [items[place] for place in sorted(chosen + rest[: limit - len(chosen)])]
-
-
 def types_in_turn(items: Sequence[Item]) -> list[Item]:
     """The best item of each type, then the others: the order in which a quota fills a budget."""
     first = {item.type: item for item in reversed(items)}
     return sorted(items, key=lambda item: first[item.type] is not item)
 
 
-def _distinct(chosen: Sequence[_Chosen], table: _Table, limit: int) -> list[Item]:
+def _distinct(chosen: Sequence[_Chosen], table: Table, limit: int) -> list[Item]:
     """The first `limit` as items, without those that say what a better one has said."""
-    seen: set[str] = set()
+    told = Told()
     kept: list[Item] = []
     for one in chosen:
-        key = table.found.rows[one.row].unit.normal
-        if key and key in seen:
+        unit = table.found.rows[one.row].unit
+        if told.again(unit.normal, unit.gist, unit.about):
             continue
-        seen.add(key)
         kept.append(Item(one.total, _turns(table, one.row), one.row, one.unit, table))
         if len(kept) == limit:
             break

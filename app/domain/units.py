@@ -5,7 +5,7 @@ and what this question found out about it), and all rows together. Made by `serv
 
 import math
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from uuid import UUID
 
 import numpy as np
 
+from app.domain.alike import gist
 from app.domain.asking import Wanted, can_answer
 from app.domain.event import Event, Role
 from app.domain.fusion import Evidence
@@ -68,6 +69,18 @@ class Unit:
     def normal(self) -> str:
         """What it says, normalised, to tell whether two say the same."""
         return normalise(self.text)
+
+    @cached_property
+    def gist(self) -> tuple[str, ...]:
+        """The words of it that count, to tell whether two say nearly the same."""
+        return gist(self.normal)
+
+    @property
+    def about(self) -> Hashable:
+        """Who said it; or whom a memory is about, and when."""
+        if self.memory is None:
+            return self.event.speaker if self.event else None
+        return self.memory.subject, self.memory.event_time, self.memory.valid_from, self.memory.valid_to
 
     @cached_property
     def folded(self) -> str:
@@ -134,6 +147,9 @@ class Unit:
         return self._held[wanted]
 
 
+Link = tuple[UUID, UUID, float]  # two memories, and how strongly they are linked
+
+
 class Row(NamedTuple):
     """One candidate: the unit and what this question found out about it."""
 
@@ -152,9 +168,11 @@ class Candidates:
 
     rows: Sequence[Row]
     limit: int = 100
-    outdated: frozenset[UUID] = frozenset()  # turns of statements that no longer hold
+    # Turns of statements that no longer hold, each with the memories and turns that say what holds instead.
+    outdated: Mapping[UUID, frozenset[UUID]] = field(default_factory=dict)
     segments: Granularity = NO_UNITS
     scenes: Granularity = NO_UNITS
+    links: Sequence[Link] = ()  # among the memories, where the policy weighs them
     place: dict[int, int] = field(init=False)
     cites: Sequence[Sequence[int]] = field(init=False)
     cited: Sequence[Sequence[int]] = field(init=False)
@@ -172,6 +190,11 @@ class Candidates:
         object.__setattr__(self, "place", place)
         object.__setattr__(self, "cites", cites)
         object.__setattr__(self, "cited", cited)
+
+    def unit(self, id_: UUID) -> Unit | None:
+        """The candidate of this id."""
+        place = self.place.get(id_.int)
+        return None if place is None else self.rows[place].unit
 
 
 def _ids(stored: bytes | None) -> bytes:

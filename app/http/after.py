@@ -1,5 +1,6 @@
-"""What follows an answer, off the read path: which memories were served and what was said, noted in batches. One thread
-per gateway, started by `main`, fed by `recall` and `session_context`.
+"""What follows an answer, off the read path: which memories were served and what was said, noted in batches; and what
+recalls keep of a user, forgotten in time. One thread per gateway, started by `main`, fed by `recall` and
+`session_context`.
 
 A crash loses the notes of the last moment: a few uses count less, and a sentence that was served in it may be taken for
 news once. Nothing that was accepted is among them.
@@ -18,6 +19,7 @@ from app.services import recall, served
 from app.storage.failures import UNAVAILABLE
 
 GATHER_SECONDS = 0.2  # how long notes are gathered into one transaction per user
+IDLE_SECONDS = 30.0  # between two looks at what is kept while nobody asks
 MOST_WAITING = 10_000  # answers; more are not noted while the database does not answer
 
 
@@ -34,9 +36,9 @@ class Served:
 class AfterAnswers:
     """A queue and its thread. `note` never waits and never fails."""
 
-    def __init__(self, context: ProcessContext, *, gather: float = GATHER_SECONDS) -> None:
+    def __init__(self, context: ProcessContext, *, gather: float = GATHER_SECONDS, idle: float = IDLE_SECONDS) -> None:
         self._context = context
-        self._gather = gather
+        self._gather, self._idle = gather, idle
         self._waiting: list[Served] = []
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -86,7 +88,8 @@ class AfterAnswers:
     def _run(self) -> None:
         while not self._stopping.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopping.is_set())
+                self._changed.wait_for(lambda: self._waiting or self._stopping.is_set(), self._idle)
+            self._context.memo.sweep()
             self._stopping.wait(self._gather)
             self.flush()
 

@@ -28,9 +28,10 @@ from app.http.schemas.recall import (
     SourceAnswer,
 )
 from app.index.protocol import IndexUnavailableError
-from app.services import recall, recall_search, served
-from app.services.recall import MOST_ITEMS, Gathered, Prepared
+from app.services import recall, recall_rerank, recall_search, served
+from app.services.recall import Gathered, Prepared
 from app.services.recall_answer import AnswerItem, RecallResult, compose
+from app.services.recall_items import MOST_ITEMS
 from app.services.recall_search import Hits, Question
 
 MAX_TOKENS = 1_000  # defaults of SPEC 4
@@ -138,6 +139,10 @@ def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, f
             question = recall_search.ask(context.encoder, prepared.plan, feedback=best)
         gathered, _, again = look(edge, query, prepared, question, seconds, first=hits)
         degraded = degraded or again
+    if prepared.policy.recall.rerank:
+        with timed(edge, seconds, "rerank"):
+            gathered = recall_rerank.rerank(context.reranker, query, gathered)
+        context.metrics.reranks.labels(gathered.reranked).inc()
     with timed(edge, seconds, "compose"):
         result = compose(query, gathered, degraded=degraded or question.vector is None, seconds=seconds)
     context.metrics.recalls.labels(str(result.degraded).lower()).inc()

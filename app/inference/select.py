@@ -1,9 +1,14 @@
-"""Which encoder a process uses, by its settings. Called once by the process context."""
+"""Which encoder and which reranker a process uses, by its settings. Called once by the process context."""
 
+import httpx
+
+from app.errors import MnemeError
 from app.inference.manifest import model_slug
 from app.inference.onnx import OnnxEncoder
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.inference.remote import Endpoint, RemoteEncoder
+from app.inference.rerank import BoundedReranker
+from app.inference.rerank_remote import RemoteReranker, RerankEndpoint
 from app.settings import Settings
 
 
@@ -31,3 +36,19 @@ def _remote(settings: Settings) -> RemoteEncoder:
         api_key=key.get_secret_value() if key else None,
     )
     return RemoteEncoder(endpoint)
+
+
+def load_reranker(settings: Settings) -> BoundedReranker | None:
+    """The reranker that the settings name, or None when they name none. Raises MnemeError for what is no address."""
+    if not settings.mneme_rerank_url:
+        return None
+    key = settings.mneme_rerank_key
+    endpoint = RerankEndpoint(
+        url=settings.mneme_rerank_url,
+        model=settings.mneme_rerank_model,
+        api_key=key.get_secret_value().strip() if key else None,
+    )
+    try:
+        return BoundedReranker(RemoteReranker(endpoint))
+    except httpx.InvalidURL as error:
+        raise MnemeError(f"MNEME_RERANK_URL is not an address: {error}") from error

@@ -13,14 +13,15 @@ from app.domain.blocks import ShownBlock
 from app.domain.memory import Source
 from app.domain.pending import rank_pending
 from app.domain.policy import Policy
-from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, Returns, understand
-from app.domain.ranking import Item, Weights, rank, within_share
+from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, understand
+from app.domain.ranking import Item, Weights, rank
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 from app.domain.sufficiency import JUDGED, SEEN, Judgement, Support, judge
 from app.domain.units import NOTHING, Candidates, Row, Unit
 from app.inference.protocol import Encoder, EncoderUnavailableError
-from app.services import recall_units
+from app.services import recall_items, recall_links, recall_units
+from app.services.recall_items import matching, picked, ranked_to
 from app.services.recall_memo import Reads, RecallMemo
 from app.services.recall_pending import NOTHING_PENDING, PendingTurns
 from app.services.recall_reads import Reader, ReadThrough
@@ -30,10 +31,8 @@ from app.storage.db import Connection
 from app.storage.recall import AboutUser, StateOfUser
 
 # Limits on work, not on quality.
-MOST_ITEMS = 100  # of `all_matches` without a limit, and candidates that a trace lists
 LONGEST_HISTORY = 2_000  # turns; a longer one is never given whole
 
-MATCH_DENSE = 0.4  # `all_matches` shows what shares a word with the question, or is at least this near
 LEAST_LINE = 12  # tokens of the shortest dated line: more turns than max_tokens / 12 cannot fit
 
 
@@ -67,6 +66,7 @@ class Gathered:
     blocks: Sequence[ShownBlock]
     history: Sequence[Unit] | None
     judgement: Judgement
+    reranked: str | None = None  # what came of the second model's order; None where it was not asked
 
     @property
     def sufficient(self) -> bool:
@@ -123,17 +123,14 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     waiting = {id_.int for id_ in prepared.pending.events}
     turns = reads.turns([number for number in wanted if number not in waiting] if waiting else wanted)
     rows = _rows(prepared, question, hits, turns, memories)
-    candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes)
+    links = recall_links.among(reader, query, policy, memories)
+    candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes, links)
     fading = policy.retention
     weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain, everything=query.trace)
-    quota = policy.recall.type_share
-    wide = query.trace or query.returns is Returns.ALL_MATCHES or quota < 1.0
-    ranked = rank(
-        prepared.plan, question.words, candidates, weights, query.now, MOST_ITEMS if wide else max(query.limit, SEEN)
-    )
-    matching = [item for item in ranked if query.returns is Returns.RANKED or _matches(item)]
-    items = within_share(matching, query.limit, quota)
-    near = [turn for item in items for turn in item.turn_ids[:1] if turn.int in candidates.place]
+    ranked = rank(prepared.plan, question.words, candidates, weights, query.now, ranked_to(query, policy.recall))
+    matched = matching(query, ranked)
+    items = picked(query, policy.recall, matched, candidates)
+    near = recall_items.first_turns([*items, *matched[: policy.recall.rerank]], candidates)
     return Gathered(
         prepared=prepared,
         ranked=ranked,
@@ -182,10 +179,6 @@ def _rows(
             evidence = near[id_].better(known) if id_ in near else known
             rows.append(Row(pending.unit(id_), evidence, scores[id_]))
     return [*rows, *(Row(unit, hits.memories.get(unit.id.int, NOTHING)) for unit in memories)]
-
-
-def _matches(item: Item) -> bool:
-    return item.scores["sparse"] > 0 or item.dense >= MATCH_DENSE
 
 
 def _support(ranked: Sequence[Item]) -> list[Support]:

@@ -212,6 +212,7 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
             "wanted": plan.wanted.value,
         },
         "milliseconds": {step: round(1e3 * spent, 3) for step, spent in seconds.items()},
+        "rerank": gathered.reranked,
         "counts": {
             "turns": sum(row.unit.event is not None for row in gathered.candidates.rows),
             "memories": sum(row.unit.memory is not None for row in gathered.candidates.rows),

@@ -37,7 +37,7 @@ class Reads:
     pending: dict[int, PendingTurns] = field(default_factory=dict)
     turns: dict[int, SeenTurn | None] = field(default_factory=dict)
     memories: dict[int, Unit | None] = field(default_factory=dict)
-    outdated: frozenset[UUID] | None = None
+    outdated: Mapping[UUID, frozenset[UUID]] | None = None
     neighbours: dict[UUID, list[Unit]] = field(default_factory=dict)
     tails: dict[tuple[str, int], list[Unit]] = field(default_factory=dict)
     blocks: dict[tuple[str, bool], list[ShownBlock]] = field(default_factory=dict)

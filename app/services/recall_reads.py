@@ -2,7 +2,7 @@
 first thing is missing. Used by `recall.gather`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -48,8 +48,8 @@ class ReadThrough:
             kept.update((id_.int, found.get(id_)) for id_ in missing)
         return [unit for id_ in named if (unit := kept[id_]) is not None]
 
-    def outdated(self) -> frozenset[UUID]:
-        """The turns of statements that no longer hold."""
+    def outdated(self) -> Mapping[UUID, frozenset[UUID]]:
+        """The turns of statements that no longer hold, with what replaced these."""
         if self.known.outdated is None:
             scope, narrowing = self.query.scope, self.query.narrowing
             self.known.outdated = recall_memories.outdated_turns(self.reader(), scope, narrowing)

@@ -2,6 +2,7 @@
 the search that needs no index.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -93,15 +94,21 @@ def memories(  # noqa: PLR0913 - whose, from which view, how much of them
     return {row["id"]: _found(row, narrowing) for row in rows}
 
 
-def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> frozenset[UUID]:
-    """Turns that a statement rests on which was replaced or taken back by then."""
+def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> dict[UUID, frozenset[UUID]]:
+    """Turns that a statement rests on which was replaced or taken back by then; for each the memories that say so, and
+    the turns that these rest on.
+    """
     rows = conn.execute(
-        "SELECT s.event_id FROM memories m JOIN memory_sources s ON s.memory_id = m.id"
+        "SELECT s.event_id, m.superseded_by, n.event_id AS by_event FROM memories m"
+        " JOIN memory_sources s ON s.memory_id = m.id LEFT JOIN memory_sources n ON n.memory_id = m.superseded_by"
         " WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status IN ('superseded', 'invalidated')"
         " AND (%(as_of)s::timestamptz IS NULL OR m.live_until <= %(as_of)s)",
         {"project": scope.project_id, "user": scope.user_id, "as_of": narrowing.as_of},
     ).fetchall()
-    return frozenset(row["event_id"] for row in rows)
+    found: dict[UUID, set[UUID]] = defaultdict(set)
+    for row in rows:
+        found[row["event_id"]] |= {row["superseded_by"], row["by_event"]} - {None, row["event_id"]}
+    return {turn: frozenset(by) for turn, by in found.items()}
 
 
 def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:

@@ -36,6 +36,9 @@ class Metrics:
         self.recall_seconds = Histogram(
             "mneme_recall_seconds", "Parts of a recall.", ("part",), buckets=HTTP_BUCKETS, registry=self.registry
         )
+        self.reranks = Counter(
+            "mneme_reranks", "Recalls for a second model, `ok` or why not.", ("outcome",), registry=self.registry
+        )
         self.stage_seconds = Histogram(
             "mneme_stage_seconds",
             "Time of one run of a stage.",

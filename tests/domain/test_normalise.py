@@ -58,3 +58,8 @@ def test_keys_of_nothing_are_none():
     assert normal_key(None) is None
     assert normal_key(" .! ") is None
     assert normal_key("  Le Four d'Aline ") == "le four daline"
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="0123456789+#")))
+def test_plain_text_takes_a_short_way_to_the_same(text):
+    assert normalise(text + " 1") == f"{normalise(text)} 1".strip()

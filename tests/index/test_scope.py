@@ -5,7 +5,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -15,7 +15,7 @@ from app.index.protocol import IndexFilter, IndexQuery
 from tests.support import index_oracle as oracle
 
 ROOT = Path(__file__).parents[2]
-PROJECT = ProjectScope(uuid4())
+PROJECT = ProjectScope(UUID(int=1))  # the same in every process that collects the tests
 NOT_A_USER = [None, PROJECT, PROJECT.project_id, "alice", UserScope(PROJECT.project_id, ""), UserScope(None, "alice")]
 
 

@@ -1,10 +1,7 @@
 """The remote encoder against a local endpoint with good and bad days."""
 
 import json
-import threading
 import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -15,8 +12,7 @@ from app.inference.protocol import EncoderUnavailableError
 from app.inference.remote import Endpoint, RemoteEncoder
 from app.inference.select import load_encoder
 from app.settings import Settings
-
-Reply = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
+from tests.support.scripted_endpoint import Endpoints, Reply, raw, status
 
 
 def vector(text: str) -> list[float]:
@@ -35,14 +31,6 @@ def shuffled(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     return status, headers, json.dumps(answer).encode()
 
 
-def status(code: int, **headers: str) -> Reply:
-    return lambda _body: (code, {name.replace("_", "-"): value for name, value in headers.items()}, b"{}")
-
-
-def raw(content: bytes) -> Reply:
-    return lambda _body: (200, {}, content)
-
-
 def rows(*embeddings: list[Any]) -> Reply:
     return raw(json.dumps({"data": [{"index": i, "embedding": e} for i, e in enumerate(embeddings)]}).encode())
 
@@ -52,51 +40,9 @@ def slow(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     return good(body)
 
 
-class Endpoints:
-    """A local `/v1/embeddings`: answers by its script, then well."""
-
-    def __init__(self) -> None:
-        self.script: list[Reply] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.paths: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                outer.bodies.append(body)
-                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
-                outer.paths.append(self.path)
-                reply = outer.script.pop(0) if outer.script else good
-                code, headers, content = reply(body)
-                try:
-                    self.send_response(code)
-                    for name, value in headers.items():
-                        self.send_header(name, value)
-                    self.send_header("content-length", str(len(content)))
-                    self.end_headers()
-                    self.wfile.write(content)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the client gave up, as the timeout test wants
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
 @pytest.fixture
 def endpoint():
-    endpoint = Endpoints()
+    endpoint = Endpoints(good)
     yield endpoint
     endpoint.close()
 

@@ -1,58 +1,18 @@
 """Ranking: memories take the place of their turns, duplicates go, pending turns with a rare word come first."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from app.domain.event import Event, EventState, Role
+from app.domain.event import EventState
 from app.domain.fusion import Evidence, floor, standard
 from app.domain.lexical import query_vector
-from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
 from app.domain.pending import PendingScore
-from app.domain.policy import DEFAULT
 from app.domain.query import Kind, understand
-from app.domain.ranking import Weights, rank
-from app.domain.units import NOTHING, Candidates, Row, memory_unit, turn_unit
-
-NOW = datetime(2025, 6, 1, tzinfo=UTC)
-WEIGHTS = Weights(DEFAULT.recall, DEFAULT.retention.tau_days)
-PLAN = understand("Where did Anna move?", {"Anna", "Ben"}, NOW)
-WORDS = query_vector(PLAN.lexical)
-
-
-def event(number, text, name="Anna", session="s1", state=EventState.PROCESSED):
-    at = NOW - timedelta(days=30) + timedelta(minutes=number)
-    id_ = UUID(int=number)
-    return Event(id_, str(number), "u", session, None, Role.USER, name, text, at, {}, number, at, state)
-
-
-def memory(number, text, *turns, **changes):
-    sources = tuple(Source(t.id, t.client_id, t.session_id, t.occurred_at) for t in turns)
-    at = turns[0].occurred_at if turns else NOW
-    made = Memory(
-        UUID(int=number), "u", "s1", None, MemoryType.FACT, text, "anna", None, None, MemoryStatus.ACTIVE, False, None,
-        None, None, at, at, None, 0.5, 0.7, 1.0, 0, None, 1, None, {}, NOW, NOW, sources,
-    )  # fmt: skip
-    return replace(made, **changes)
-
-
-def candidates(turns=(), memories=(), evidence=None, pending=None):
-    evidence, pending = evidence or {}, pending or {}
-    units = [*map(turn_unit, turns), *map(memory_unit, memories)]
-    return Candidates([Row(u, evidence.get(u.id, NOTHING), pending.get(u.id)) for u in units], limit=100)
-
-
-MOVED = event(1, "I moved to Lisbon last month, the flat is tiny")
-OTHER = event(2, "The flat has a view of the river")
-SMALL = event(3, "Good morning!")
-EVIDENCE = {
-    MOVED.id: Evidence(0.6, 5.0, 5.0),
-    OTHER.id: Evidence(0.4, 2.0, 4.0),
-    SMALL.id: Evidence(0.2, None, 1.0),
-}
+from app.domain.ranking import rank
+from tests.support.ranked import EVIDENCE, MOVED, NOW, OTHER, PLAN, SMALL, WEIGHTS, WORDS, candidates, event, memory
 
 
 def test_items_follow_the_evidence_and_scores_the_rank():
