@@ -124,12 +124,15 @@ def resident(processes: list[psutil.Process]) -> float:
 
 
 def ratios(steps: list[Step], turns: list[int]) -> dict[str, tuple[float, float]]:
-    """What is measured against which bar. One user's turns are compared in the smallest store."""
+    """What is measured against which bar. One user's turns are compared in each store for itself."""
     few, most = large(min(turns)), large(max(turns))
-    return {
-        f"p50, {steps[-1].users:,} users / {steps[0].users:,}": (steps[-1].p50(MANY) / steps[0].p50(MANY), USERS_BAR),
-        f"p50, {max(turns):,} turns / {min(turns):,}": (steps[0].p50(most) / steps[0].p50(few), TURNS_BAR),
+    found = {
+        f"p50, {steps[-1].users:,} users / {steps[0].users:,}": (steps[-1].p50(MANY) / steps[0].p50(MANY), USERS_BAR)
     }
+    for step in steps:
+        name = f"p50, {max(turns):,} turns / {min(turns):,}, beside {step.users:,} users"
+        found[name] = (step.p50(most) / step.p50(few), TURNS_BAR)
+    return found
 
 
 def show(steps: list[Step], found: dict[str, tuple[float, float]]) -> None:
@@ -151,22 +154,24 @@ def show(steps: list[Step], found: dict[str, tuple[float, float]]) -> None:
 
 
 def draw(steps: list[Step], turns: list[int], path: Path) -> None:
-    """Both curves, p50 and p95, over the size."""
+    """A recall over the number of users, and over the turns of one user in each of the stores."""
     figures: Any = importlib.import_module("matplotlib.figure")  # without pyplot: no window, no global state
     figure = figures.Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    by_users = ([step.users for step in steps], [step.ms[MANY] for step in steps])
-    by_turns = (turns, [steps[0].ms[large(size)] for size in turns])
-    for axes, (sizes, series), label in (
-        (left, by_users, f"users of {TURNS} turns"),
-        (right, by_turns, f"turns of one user, beside {steps[0].users:,} others"),
-    ):
-        axes.plot(sizes, [statistics.median(values) for values in series], marker="o", label="p50")
-        axes.plot(sizes, [percentile(values, 0.95) for values in series], marker="s", label="p95")
+    curves = [
+        (left, "p50", [step.users for step in steps], [step.p50(MANY) for step in steps]),
+        (left, "p95", [step.users for step in steps], [percentile(step.ms[MANY], 0.95) for step in steps]),
+    ]
+    curves += [
+        (right, f"p50, beside {step.users:,} users", turns, [step.p50(large(size)) for size in turns]) for step in steps
+    ]
+    for axes, label, sizes, values in curves:
+        axes.plot(sizes, values, marker="o", label=label)
+    for axes, label in ((left, f"users of {TURNS} turns"), (right, "turns of one user")):
         axes.set(xlabel=label, xscale="log")
-        axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper left")
+    left.set_ylim(bottom=0)  # after all curves are there: both axes share it
     left.set_ylabel("one recall over HTTP, ms")
     figure.savefig(path, dpi=150)
 
