@@ -71,8 +71,12 @@ class EdgeIndex:
             shutil.rmtree(left)
 
     def ensure(self, collection: str, dimension: int) -> None:
-        """Create the collection if it is not there; it appears under its name when complete."""
+        """Create the collection if it is not there, or anew and empty if it is of an older layout; it appears under its
+        name when complete.
+        """
         with self._lock, EngineErrors():
+            if self._path(collection).exists() and not _current(self._path(collection)):
+                self.drop(collection)
             if self._path(collection).exists():
                 found = self._handle(collection).dimension
                 if found != dimension:
@@ -85,6 +89,7 @@ class EdgeIndex:
                 shard.update(operation)
             shard.flush()
             shard.close()
+            (staged / edge_engine.LAYOUT).touch()
             staged.rename(self._path(collection))
 
     def drop(self, collection: str) -> None:
@@ -226,6 +231,8 @@ class EdgeIndex:
                 path = self._path(collection)
                 if not path.exists():
                     raise CollectionNotFoundError(f"there is no collection {collection}")
+                if not _current(path):
+                    raise CollectionNotFoundError(f"collection {collection} is of an older layout")
                 shard = qe.EdgeShard.load(str(path))  # replays what the log has and the segments lack
                 self._open[collection] = _Open(shard, _dimension(path))
             return self._open[collection]
@@ -242,6 +249,11 @@ class EdgeIndex:
         if handle.unflushed >= FLUSH_EVERY:
             handle.unflushed = 0
             handle.shard.flush()
+
+
+def _current(path: Path) -> bool:
+    """Whether this code can search what lies there."""
+    return (path / edge_engine.LAYOUT).exists()
 
 
 def _exclusive(path: Path, wait: float) -> int:

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from app.domain.scope import UserScope
+from app.domain.sparse import SparseVector
 from app.index import edge as module
+from app.index import edge_engine
 from app.index.edge import EdgeIndex
 from app.index.protocol import CollectionNotFoundError, IndexQuery, IndexUnavailableError
 from tests.support import index_oracle as oracle
@@ -144,6 +146,26 @@ def test_a_damaged_collection_is_unavailable_and_can_be_dropped(tmp_path, edge, 
     index.ensure(NAME, DIMENSION)
     assert index.count(NAME) == 0
     index.close()
+
+
+def test_a_collection_of_an_older_layout_is_made_anew(tmp_path, edge, rng):
+    edge.ensure(NAME, DIMENSION)
+    edge.upsert(NAME, ALICE, [oracle.point(rng)])
+    edge.close()
+    (tmp_path / "edge" / NAME / edge_engine.LAYOUT).unlink()
+    index = EdgeIndex(tmp_path / "edge")
+    with pytest.raises(CollectionNotFoundError, match="older"):
+        index.count(NAME)
+    index.ensure(NAME, DIMENSION)
+    assert index.count(NAME) == 0
+    index.close()
+
+
+def test_users_lie_in_many_spaces_and_terms_stay_distinct():
+    users = [UserScope(UUID(int=1), f"user-{number}") for number in range(2_000)]
+    assert len({edge_engine._space(user) for user in users}) == edge_engine.SPACES
+    terms = SparseVector(np.arange(1_000, dtype=np.uint32), np.ones(1_000, np.float32))
+    assert len(set(edge_engine._sparse(terms, edge_engine._space(users[0])).indices)) == 1_000
 
 
 def test_a_vector_of_another_length_is_refused_before_it_does_harm(edge, rng):
