@@ -65,6 +65,11 @@ def owner_database(postgres: Store) -> Iterator[Database]:
 @pytest.fixture
 def project(database: Database) -> ProjectScope:
     """A fresh project, so that tests never meet each other's rows."""
+    return new_project(database)
+
+
+def new_project(database: Database) -> ProjectScope:
+    """A project of its own, for a fixture that lasts longer than a test."""
     scope = ProjectScope(uuid4())
     with database.transaction(scope) as connection:
         connection.execute("INSERT INTO projects (id, name) VALUES (%s, 'test')", (scope.project_id,))

@@ -185,6 +185,7 @@ class RecallPolicy(Section):
     late: Signed
     retention: Signed
     granularity: Signed
+    succession: Share
     linked: Signed
     pagerank: Share
     fusion: Fusion

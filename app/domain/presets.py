@@ -67,6 +67,7 @@ BASE: dict[str, Any] = {
         "memory": 0.24,
         "told": 0.74,
         "outdated": -0.6,
+        "succession": 1.0,
         "following": 0.14,
         "coverage": 0.0,
         "around": -0.76,

@@ -163,9 +163,9 @@ def _table(plan: QueryPlan, words: SparseVector, found: Candidates, weights: Wei
     if weights.recall.pagerank > 0.0:
         columns["pagerank"] = gained(found, summed)
         summed += weights.recall.pagerank * columns["pagerank"]
-    if found.outdated and not plan.past:
+    if weights.recall.succession > 0.0 and found.outdated and not plan.past:
         columns["succession"] = succession.gained(found, summed)
-        summed += columns["succession"]
+        summed += weights.recall.succession * columns["succession"]
     total = summed.tolist()
     _lift(found, total)
     return Table(found, columns, raw, total, plan)

@@ -2,16 +2,22 @@
 
 import pytest
 
+from tests.conftest import new_project
+from tests.recall.conftest import User
+from tests.support.served import new_key
+
 FILLER = [f"We talked about the weather and the garden for the {n}th time today." for n in range(120)]
 
 
-@pytest.fixture
-def long_history(user):
-    user.say({"content": "The serial is ZX-81-QUOKKA.", "id": "rare"}, session="s1")
-    user.say(*FILLER, session="s2")
-    user.say(*[f"Topic {n}: the weather in the garden." for n in range(3)], session="s3", agent_id="gardener")
-    user.settle(timeout=60)
-    return user
+@pytest.fixture(scope="module")
+def long_history(served, database):
+    with served.client(new_key(served.context.db, new_project(database))) as http:
+        user = User(http, served.context, "user-of-a-long-history")
+        user.say({"content": "The serial is ZX-81-QUOKKA.", "id": "rare"}, session="s1")
+        user.say(*FILLER, session="s2")
+        user.say(*[f"Topic {n}: the weather in the garden." for n in range(3)], session="s3", agent_id="gardener")
+        user.settle(timeout=60)
+        yield user
 
 
 def client_ids(answer):
