@@ -7,6 +7,7 @@ under writers. Starts an embedded instance of its own; prints one table and, wit
 import argparse
 import json
 import random
+import re
 import statistics
 import tempfile
 import threading
@@ -77,12 +78,22 @@ def settle(http: httpx.Client, user: str) -> None:
 
 def timed(call: Callable[[], Any], number: int, what: str) -> list[float]:
     """Milliseconds of each of `number` calls."""
-    spent = []
-    for _ in track(range(number), what):
-        begin = time.perf_counter()
-        call()
-        spent.append(1e3 * (time.perf_counter() - begin))
-    return spent
+    return [each for _ in track(range(number), what) for each in spent(call)]
+
+
+def spent(call: Callable[[], Any]) -> list[float]:
+    """Milliseconds of one call."""
+    begin = time.perf_counter()
+    call()
+    return [1e3 * (time.perf_counter() - begin)]
+
+
+def parts(http: httpx.Client) -> dict[str, tuple[float, int]]:
+    """Seconds that all recalls took so far and how many these were, by step, from the service's own metrics."""
+    text = http.get("/metrics").text
+    sums = dict(re.findall(r'^mneme_recall_seconds_sum\{part="(\w+)"\} (\S+)$', text, re.MULTILINE))
+    counts = dict(re.findall(r'^mneme_recall_seconds_count\{part="(\w+)"\} (\S+)$', text, re.MULTILINE))
+    return {name: (float(seconds), int(float(counts[name]))) for name, seconds in sums.items()}
 
 
 def writing(http: httpx.Client, stop: threading.Event) -> None:
@@ -107,11 +118,19 @@ def measure(http: httpx.Client, args: argparse.Namespace) -> dict[str, list[floa
 
     encoder = load_encoder(Settings(mneme_model_dir=MODELS))
     timed(fresh, 20, "warming up")
-    found = {
-        "encoder": timed(lambda: encoder.encode_query(question(rng)), args.questions, "encoder"),
-        "GET /v1/policy": timed(lambda: http.get("/v1/policy").raise_for_status(), args.questions, "GET"),
-        "recall": timed(fresh, args.questions, "recall"),
+    calls: dict[str, Callable[[], Any]] = {
+        "encoder": lambda: encoder.encode_query(question(rng)),
+        "GET /v1/policy": lambda: http.get("/v1/policy").raise_for_status(),
+        "recall": fresh,
     }
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    before = parts(http)
+    for _ in track(range(args.questions), "encoder, GET and recall in turn"):  # so that all three meet the same machine
+        for name, call in calls.items():
+            found[name] += spent(call)
+    for name, (seconds, number) in parts(http).items():
+        was, had = before.get(name, (0.0, 0))
+        found[f"  part: {name}"] = [1e3 * (seconds - was) / max(1, number - had)]
     again = [question(rng) for _ in range(10)]
     for text in again:
         ask(text)
@@ -123,7 +142,7 @@ def measure(http: httpx.Client, args: argparse.Namespace) -> dict[str, list[floa
         writer.start()
     until, loaded = time.monotonic() + args.seconds, []
     while time.monotonic() < until:
-        loaded += timed(fresh, 10, "recall under writers")
+        loaded += spent(fresh)
     stop.set()
     for writer in writers:
         writer.join()
