@@ -7,7 +7,7 @@ again: behind the date that our context lines carry, or when somebody else sends
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -37,20 +37,59 @@ class _Sentence:
     dated: bool
 
 
-def statement_hashes(texts: Iterable[str]) -> set[int]:
+class LineHashes:
+    """Hashes of lines that were worked out before: most recalls of a user serve the same lines. It holds hashes alone,
+    no text. Threads may share it.
+    """
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._known: dict[bytes, tuple[tuple[int, ...], bool]] = {}
+
+    def of(self, line: str, *, dated: bool, kinds: Mapping[bool, ServedKind]) -> tuple[tuple[int, ...], bool]:
+        """The hashes of a line's sentences by whether it is dated, which further lines of a dated turn are as well; and
+        whether it is.
+        """
+        key = hashlib.blake2b(f"{dated}{kinds[True]}{kinds[False]}\n{line}".encode(), digest_size=16).digest()
+        found = self._known.get(key)
+        if found is None:
+            sentences, dated = _of_line(line, dated)
+            found = tuple(h for text in sentences for h in _hashes(text, kinds[dated])), dated
+            if len(self._known) >= self._most:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+
+_STATEMENTS = dict.fromkeys((True, False), ServedKind.STATEMENT)
+_TURNS = dict.fromkeys((True, False), ServedKind.TURN)
+_CONTEXT = {True: ServedKind.TURN, False: ServedKind.STATEMENT}
+
+
+def statement_hashes(texts: Iterable[str], known: LineHashes | None = None) -> set[int]:
     """The hashes of statements that were served."""
-    return {h for text in texts for s in _sentences(text) for h in _hashes(s.text, ServedKind.STATEMENT)}
+    return _of_texts(texts, _STATEMENTS, known)
 
 
-def turn_hashes(texts: Iterable[str]) -> set[int]:
+def turn_hashes(texts: Iterable[str], known: LineHashes | None = None) -> set[int]:
     """The hashes of turns that were served."""
-    return {h for text in texts for s in _sentences(text) for h in _hashes(s.text, ServedKind.TURN)}
+    return _of_texts(texts, _TURNS, known)
 
 
-def context_hashes(text: str) -> set[int]:
+def context_hashes(text: str, known: LineHashes | None = None) -> set[int]:
     """The hashes of a packed context: its dated lines may be turns, the others (profile, titles) are our words."""
-    kinds = {True: ServedKind.TURN, False: ServedKind.STATEMENT}
-    return {h for s in _sentences(text) for h in _hashes(s.text, kinds[s.dated])}
+    return _of_texts([text], _CONTEXT, known)
+
+
+def _of_texts(texts: Iterable[str], kinds: Mapping[bool, ServedKind], known: LineHashes | None) -> set[int]:
+    known = known or LineHashes()
+    found: set[int] = set()
+    for text in texts:
+        dated = False
+        for line in text.splitlines():
+            hashes, dated = known.of(line, dated=dated, kinds=kinds)
+            found.update(hashes)
+    return found
 
 
 def asked_hashes(events: Iterable[Event]) -> set[int]:
@@ -77,20 +116,24 @@ def _served_as(sentence: _Sentence, event: Event) -> Sequence[int]:
 def _sentences(text: str) -> Iterator[_Sentence]:
     dated = False
     for line in text.splitlines():
-        if not line.strip():
-            continue
-        marked = _MARK.match(line)
-        bare = line[marked.end() :] if marked else line
-        date = _DATED.match(bare)
-        # Further lines of a turn are indented in our context.
-        dated = date is not None or (dated and line.startswith("  "))
-        if date is not None:
-            bare = bare[date.end() :]
-            label = _LABEL.match(bare)
-            bare = bare[label.end() :] if label else bare
-        for sentence in _SENTENCE_END.split(bare.strip()):
-            if sentence:
-                yield _Sentence(sentence, dated)
+        sentences, dated = _of_line(line, dated)
+        yield from (_Sentence(sentence, dated) for sentence in sentences)
+
+
+def _of_line(line: str, dated: bool) -> tuple[list[str], bool]:
+    """The sentences of a line, and whether it belongs to what a date introduced, after one that did or did not."""
+    if not line.strip():
+        return [], dated
+    marked = _MARK.match(line)
+    bare = line[marked.end() :] if marked else line
+    date = _DATED.match(bare)
+    # Further lines of a turn are indented in our context.
+    dated = date is not None or (dated and line.startswith("  "))
+    if date is not None:
+        bare = bare[date.end() :]
+        label = _LABEL.match(bare)
+        bare = bare[label.end() :] if label else bare
+    return [sentence for sentence in _SENTENCE_END.split(bare.strip()) if sentence], dated
 
 
 def _hashes(sentence: str, kind: ServedKind) -> list[int]:

@@ -10,16 +10,19 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.context import ProcessContext
 from app.domain.scope import UserScope
+from app.domain.served import LineHashes
 from app.services import recall, served
 from app.storage.failures import UNAVAILABLE
 
 GATHER_SECONDS = 0.2  # how long notes are gathered into one transaction per user
 IDLE_SECONDS = 30.0  # between two looks at what is kept while nobody asks
+NOTED_AGAIN = timedelta(hours=1)  # most recalls serve much the same: it is not written again so soon
+MOST_NOTED = 100_000
 MOST_WAITING = 10_000  # answers; more are not noted while the database does not answer
 
 
@@ -30,7 +33,12 @@ class Served:
     scope: UserScope
     at: datetime
     used: Sequence[UUID]
-    hashes: Callable[[], Collection[int]]
+    hashes: Callable[[LineHashes], Collection[int]]
+
+
+def no_hashes(_lines: LineHashes) -> Collection[int]:
+    """What a repeat says was noted with the first answer."""
+    return ()
 
 
 class AfterAnswers:
@@ -44,6 +52,9 @@ class AfterAnswers:
         self._stopping = threading.Event()
         self._writing = threading.Lock()
         self._in_hand: set[UserScope] = set()
+        self._lines = LineHashes()
+        self._noted: set[tuple[UserScope, int]] = set()  # by this gateway, since `_noted_since`
+        self._noted_since = context.clock()
         self._thread = threading.Thread(target=self._run, name="after-answers", daemon=True)
 
     def start(self) -> None:
@@ -94,14 +105,18 @@ class AfterAnswers:
             self.flush()
 
     def _write(self, scope: UserScope, answers: Sequence[Served]) -> None:
-        hashes = sorted({number for answer in answers for number in answer.hashes()})
         used = Counter(memory for answer in answers for memory in answer.used)
         first, last = min(answer.at for answer in answers), max(answer.at for answer in answers)
+        if last - self._noted_since > NOTED_AGAIN or len(self._noted) > MOST_NOTED:
+            self._noted, self._noted_since = set(), last
+        said = {number for answer in answers for number in answer.hashes(self._lines)}
+        hashes = sorted(number for number in said if (scope, number) not in self._noted)
         if not hashes and not used:
             return
         with self._context.db.transaction(scope) as conn:
             recall.record_usage(conn, scope, used, last)
             served.note(conn, scope, hashes, first)
+        self._noted |= {(scope, number) for number in hashes}
 
 
 def _by_user(answers: Iterable[Served]) -> dict[UserScope, list[Served]]:

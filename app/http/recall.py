@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from app.domain.access import KeyScope
 from app.domain.query import Format, Kind, Mode, Narrowing, Order, RecallQuery, Returns
+from app.domain.served import LineHashes
 from app.errors import FieldError, InvalidInputError
 from app.http import recall_cache
-from app.http.after import Served
+from app.http.after import Served, no_hashes
 from app.http.deps import Edge, ReadEdge, operation, router
 from app.http.recall_cache import Kept
 from app.http.schemas.recall import (
@@ -58,7 +59,7 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     secret = recall_cache.secret_of(edge, body, query, prepared)
     kept = recall_cache.find(answers, secret) if secret is not None else None
     metrics.answer_cache.labels("off" if secret is None else "miss" if kept is None else "hit").inc()
-    said: Callable[[], Collection[int]] = tuple
+    said: Callable[[LineHashes], Collection[int]] = no_hashes
     if kept is not None:
         metrics.recalls.labels("false").inc()  # a degraded answer is never kept
     else:
@@ -128,7 +129,7 @@ def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, f
     context = edge.context
     with timed(edge, seconds, "encode"):
         # The encoder leaves the interpreter to others while it computes: the words are searched meanwhile.
-        by_words = context.beside.submit(search, edge, query, prepared, recall_search.words_of(prepared.plan))
+        by_words = context.beside.submit(first_look, edge, query, prepared)
         question = recall_search.ask(context.encoder, prepared.plan)
         if query.mode is not Mode.FAST:
             prepared = recall.embed_pending(context.encoder, prepared, question)
@@ -147,6 +148,15 @@ def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, f
         result = compose(query, gathered, degraded=degraded or question.vector is None, seconds=seconds)
     context.metrics.recalls.labels(str(result.degraded).lower()).inc()
     return result
+
+
+def first_look(edge: Edge, query: RecallQuery, prepared: Prepared) -> Hits | None:
+    """What the words alone find, with the rows that will be needed read ahead; None while the index does not answer."""
+    hits = search(edge, query, prepared, recall_search.words_of(prepared.plan))
+    if hits is not None:
+        with edge.read_when_needed(query.scope) as reader:
+            recall.read_ahead(reader, query, prepared, hits, model=edge.context.encoder.fingerprint)
+    return hits
 
 
 def look(  # noqa: PLR0913 - each is the outcome of one step

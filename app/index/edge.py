@@ -28,7 +28,7 @@ from app.domain.fusion import Evidence
 from app.domain.scope import UserScope
 from app.index import compact, edge_engine, points
 from app.index.edge_engine import EngineErrors
-from app.index.hits import union
+from app.index.hits import by_id, union
 from app.index.protocol import (
     CollectionNotFoundError,
     IndexPoint,
@@ -140,16 +140,20 @@ class EdgeIndex:
 
     def search(self, collection: str, query: IndexQuery) -> dict[UUID, Evidence]:
         """The union of the top `limit` of each given signal."""
+        return by_id(self.search_each(collection, [query])[0])
+
+    def search_each(self, collection: str, queries: Sequence[IndexQuery]) -> list[dict[int, Evidence]]:
+        """The same for several queries at once, with candidates by the numbers of their ids."""
         handle = self._handle(collection)
-        wanted = points.signals(query)
-        if not wanted:
-            return {}
+        wanted = [points.signals(query) for query in queries]
+        if not any(wanted):
+            return [{} for _ in queries]
         with EngineErrors():
-            answers = handle.shard.query_batch(edge_engine.batch(query, wanted))
-        return union(
-            (signal, [(edge_engine.identity(hit.id), hit.score) for hit in found])
-            for (signal, _), found in zip(wanted, answers, strict=True)
-        )
+            answers = iter(handle.shard.query_batch(edge_engine.batch(zip(queries, wanted, strict=True))))
+        return [
+            union((signal, [(edge_engine.number(hit.id), hit.score) for hit in next(answers)]) for signal, _ in signals)
+            for signals in wanted
+        ]
 
     def count(self, collection: str, scope: UserScope | None = None) -> int:
         """Exact number of points."""

@@ -1,7 +1,7 @@
 """The words of Qdrant Edge: collection layout, and translation of filters, points and queries. Used by `edge` alone."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -124,27 +124,37 @@ def delete(which: points.UserFilter) -> qe.UpdateOperation:
     return qe.UpdateOperation.delete_points_by_filter(conditions(which))
 
 
-def batch(query: IndexQuery, wanted: Sequence[tuple[Signal, points.Vector | SparseVector]]) -> qe.QueryBatchRequest:
-    """One request for all signals; term statistics are those of the user's own points, whatever the filter."""
-    own = conditions(points.of_user(query.scope))
-    chosen = conditions(points.narrowed(query.scope, query.filter))
-    space = _space(query.scope)
+def batch(
+    queries: Iterable[tuple[IndexQuery, Sequence[tuple[Signal, points.Vector | SparseVector]]]],
+) -> qe.QueryBatchRequest:
+    """One request for all signals of all queries; term statistics are those of the user's own points, whatever the
+    filter.
+    """
     requests = []
-    for signal, vector in wanted:
-        if isinstance(vector, SparseVector):
-            plain, params = _sparse(vector, space), qe.SearchParams(idf=qe.IdfParams(corpus=own))
-        else:  # the engine refuses IDF on a dense vector
-            plain, params = vector.tolist(), qe.SearchParams(exact=True)
-        nearest = qe.Query.Nearest(plain, using=signal.value)
-        requests.append(
-            qe.QueryRequest(limit=query.limit, query=nearest, filter=chosen, with_payload=False, params=params)
-        )
+    for query, wanted in queries:
+        own = conditions(points.of_user(query.scope))
+        chosen = conditions(points.narrowed(query.scope, query.filter))
+        space = _space(query.scope)
+        for signal, vector in wanted:
+            if isinstance(vector, SparseVector):
+                plain, params = _sparse(vector, space), qe.SearchParams(idf=qe.IdfParams(corpus=own))
+            else:  # the engine refuses IDF on a dense vector
+                plain, params = vector.tolist(), qe.SearchParams(exact=True)
+            nearest = qe.Query.Nearest(plain, using=signal.value)
+            requests.append(
+                qe.QueryRequest(limit=query.limit, query=nearest, filter=chosen, with_payload=False, params=params)
+            )
     return qe.QueryBatchRequest(requests)
 
 
 def identity(given: int | UUID | str) -> UUID:
     """All ids here are UUIDs; the engine's type allows others."""
     return given if isinstance(given, UUID) else UUID(str(given))
+
+
+def number(given: int | UUID | str) -> int:
+    """The number of an id."""
+    return given.int if isinstance(given, UUID) else UUID(str(given)).int
 
 
 def dense_of(which: points.UserFilter, size: int) -> qe.ScrollRequest:

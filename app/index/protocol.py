@@ -124,6 +124,9 @@ class MemoryIndex(Protocol):
         signal in whose list it was (cosine; BM25 with the user's IDF).
         """
 
+    def search_each(self, collection: str, queries: Sequence[IndexQuery]) -> list[dict[int, Evidence]]:
+        """The same for several queries in one round trip, with candidates by the numbers of their ids."""
+
     def count(self, collection: str, scope: UserScope | None = None) -> int:
         """Exact number of points, of one user or of all."""
 

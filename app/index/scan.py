@@ -27,8 +27,10 @@ class ScanRow:
     window: SparseVector | None
 
 
-def scan(query: IndexQuery, rows: Sequence[ScanRow]) -> dict[UUID, Evidence]:
-    """The union of the top `limit` of each given signal. Rows already satisfy the scope and the filter of the query."""
+def scan(query: IndexQuery, rows: Sequence[ScanRow]) -> dict[int, Evidence]:
+    """The union of the top `limit` of each given signal, by the numbers of the ids. Rows already satisfy the scope and
+    the filter of the query.
+    """
     if not rows:
         return {}
     hits: dict[int, list[float | None]] = {}
@@ -42,7 +44,7 @@ def scan(query: IndexQuery, rows: Sequence[ScanRow]) -> dict[UUID, Evidence]:
     ):
         if wanted is not None and len(wanted.indices):
             _collect(hits, signal, _bm25(wanted, rows, of), query.limit, everything=False)
-    return {rows[i].id: Evidence(*scores) for i, scores in hits.items()}
+    return {rows[i].id.int: Evidence(*scores) for i, scores in hits.items()}
 
 
 def _bm25(wanted: SparseVector, rows: Sequence[ScanRow], of: Callable[[ScanRow], SparseVector | None]) -> Scores:

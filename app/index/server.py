@@ -18,7 +18,7 @@ from app.domain.fusion import Evidence
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 from app.index import points
-from app.index.hits import union
+from app.index.hits import by_id, union
 from app.index.protocol import (
     CollectionNotFoundError,
     IndexPoint,
@@ -138,18 +138,26 @@ class ServerIndex:
 
     def search(self, collection: str, query: IndexQuery) -> dict[UUID, Evidence]:
         """The union of the top `limit` of each given signal, in one request."""
-        wanted = points.signals(query)
-        if not wanted:
-            return {}
-        chosen = _filter(points.narrowed(query.scope, query.filter))
-        own = _filter(points.of_user(query.scope))
-        requests = [_request(query.limit, signal, vector, chosen, own) for signal, vector in wanted]
+        return by_id(self.search_each(collection, [query])[0])
+
+    def search_each(self, collection: str, queries: Sequence[IndexQuery]) -> list[dict[int, Evidence]]:
+        """The same for several queries, in one request, with candidates by the numbers of their ids."""
+        wanted = [points.signals(query) for query in queries]
+        if not any(wanted):
+            return [{} for _ in queries]
+        requests = []
+        for query, signals in zip(queries, wanted, strict=True):
+            chosen = _filter(points.narrowed(query.scope, query.filter))
+            own = _filter(points.of_user(query.scope))
+            requests += [_request(query.limit, signal, vector, chosen, own) for signal, vector in signals]
         with _ServerErrors():
-            answers = self._client.query_batch_points(collection, requests)
-        return union(
-            (signal, [(UUID(str(hit.id)), hit.score) for hit in found.points])
-            for (signal, _), found in zip(wanted, answers, strict=True)
-        )
+            answers = iter(self._client.query_batch_points(collection, requests))
+        return [
+            union(
+                (signal, [(UUID(str(hit.id)).int, hit.score) for hit in next(answers).points]) for signal, _ in signals
+            )
+            for signals in wanted
+        ]
 
     def count(self, collection: str, scope: UserScope | None = None) -> int:
         """Exact number of points."""

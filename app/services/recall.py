@@ -108,6 +108,23 @@ def embed_pending(encoder: Encoder, prepared: Prepared, question: Question) -> P
         return prepared
 
 
+def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, hits: Hits, *, model: str) -> None:
+    """Read what gathering will ask for of the candidates that were found by words, and what no hit decides: while the
+    encoder computes, this costs no time.
+    """
+    policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
+    memories = recall_units.shown(reads.memories(hits.memories), policy, query.now)
+    if Kind.EVENT in query.narrowing.searched:
+        turns = reads.turns(_wanted(query, prepared, hits, memories))
+        if query.mode is not Mode.FAST:
+            best = sorted(turns, key=lambda unit: -(hits.turns.get(unit.id.int, NOTHING).text or 0.0))
+            reads.neighbours([unit.id for unit in best[: query.limit]])
+    reads.outdated()
+    reads.tail(policy.recall.tail_events)
+    reads.blocks(user_summary=policy.blocks.user_summary)
+    _history(reads, query, prepared)
+
+
 def gather(  # noqa: PLR0913 - what was found, for which question, by which encoder
     reader: Reader, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits, *, model: str
 ) -> Gathered:
@@ -116,12 +133,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
     units = recall_units.units(reader, query, policy, question, model=model)
     named = [*hits.memories, *(id_.int for id_ in units.scenes.nearest)]
     memories = recall_units.shown(reads.memories(named), policy, query.now)
-    wanted = list(hits.turns)
-    if Kind.EVENT in query.narrowing.searched:
-        wanted += [id_.int for id_ in units.segments.nearest]
-        wanted += [source.event_id.int for unit in memories for source in sources_of(unit)]
-    waiting = {id_.int for id_ in prepared.pending.events}
-    turns = reads.turns([number for number in wanted if number not in waiting] if waiting else wanted)
+    turns = reads.turns(_wanted(query, prepared, hits, memories, [id_.int for id_ in units.segments.nearest]))
     rows = _rows(prepared, question, hits, turns, memories)
     links = recall_links.among(reader, query, policy, memories)
     candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes, links)
@@ -155,6 +167,18 @@ def record_usage(conn: Connection, scope: UserScope, served: Mapping[UUID, int],
     """Note after the answer which memories were served, and how often."""
     if served:
         recall.record_usage(conn, scope, served, at)
+
+
+def _wanted(
+    query: RecallQuery, prepared: Prepared, hits: Hits, memories: Sequence[Unit], more: Sequence[int] = ()
+) -> list[int]:
+    """The numbers of the turns that were found, or that memories rest on, without those that are pending."""
+    wanted = [*hits.turns]
+    if Kind.EVENT in query.narrowing.searched:
+        wanted += more
+        wanted += [source.event_id.int for unit in memories for source in sources_of(unit)]
+    waiting = {id_.int for id_ in prepared.pending.events}
+    return [number for number in wanted if number not in waiting] if waiting else wanted
 
 
 def sources_of(unit: Unit) -> Sequence[Source]:

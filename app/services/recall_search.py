@@ -5,7 +5,6 @@ vectors while the index is down. No transaction is open but in `fall_back`.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -85,8 +84,10 @@ def search(  # noqa: PLR0913 - where, for what, by which settings
         return search(index, collection, query, Question(question.vector, NO_WORDS), policy).merged(by_words)
     limit = _limit(query, policy.candidates)
     found: dict[Kind, dict[int, Evidence]] = {Kind.EVENT: {}, Kind.MEMORY: {}}
-    for kind, part in _parts(query, policy, limit):
-        found[kind] |= _numbered(index.search(collection, _index_query(query, part, question, kind)))
+    parts = list(_parts(query, policy, limit))
+    answers = index.search_each(collection, [_index_query(query, part, question, kind) for kind, part in parts])
+    for (kind, _), hits in zip(parts, answers, strict=True):
+        found[kind] |= hits
     return Hits(found[Kind.EVENT], found[Kind.MEMORY], limit)
 
 
@@ -99,7 +100,7 @@ def fall_back(conn: Connection, query: RecallQuery, question: Question, policy: 
             conn, query.scope, part.narrowing, query.now, kind, model=model, limit=SCANNED_ROWS
         )
         points = [ScanRow(row.id, row.dense, _sparse(row.sparse), _sparse(row.sparse_window)) for row in rows]
-        found[kind] |= _numbered(scan(_index_query(query, part, question, kind), points))
+        found[kind] |= scan(_index_query(query, part, question, kind), points)
     return Hits(found[Kind.EVENT], found[Kind.MEMORY], limit)
 
 
@@ -178,10 +179,6 @@ def _one(value: str | None) -> frozenset[str]:
 
 def _sparse(raw: bytes | None) -> SparseVector | None:
     return SparseVector.from_bytes(raw) if raw is not None else None
-
-
-def _numbered(found: Mapping[UUID, Evidence]) -> dict[int, Evidence]:
-    return {id_.int: evidence for id_, evidence in found.items()}
 
 
 def _merge(one: Mapping[int, Evidence], other: Mapping[int, Evidence]) -> dict[int, Evidence]:

@@ -7,17 +7,25 @@ from uuid import UUID
 from app.domain.event import Event
 from app.domain.query import Format, Kind
 from app.domain.scope import UserScope
-from app.domain.served import REMEMBERED, asked_hashes, context_hashes, statement_hashes, turn_hashes, without_served
+from app.domain.served import (
+    REMEMBERED,
+    LineHashes,
+    asked_hashes,
+    context_hashes,
+    statement_hashes,
+    turn_hashes,
+    without_served,
+)
 from app.services.recall_answer import RecallResult
 from app.storage import served
 from app.storage.db import Connection
 
 
-def hashes_of(result: RecallResult, format_: Format) -> set[int]:
+def hashes_of(result: RecallResult, format_: Format, known: LineHashes) -> set[int]:
     """The sentences of an answer. A context in JSON is no text that a line could be compared with: its items stand."""
-    found = statement_hashes(item.text for item in result.items if item.kind is Kind.MEMORY)
-    found |= turn_hashes(item.text for item in result.items if item.kind is Kind.EVENT)
-    return found if format_ is Format.JSON else found | context_hashes(result.context.text)
+    found = statement_hashes((item.text for item in result.items if item.kind is Kind.MEMORY), known)
+    found |= turn_hashes((item.text for item in result.items if item.kind is Kind.EVENT), known)
+    return found if format_ is Format.JSON else found | context_hashes(result.context.text, known)
 
 
 def note(conn: Connection, scope: UserScope, hashes: Collection[int], at: datetime) -> None:

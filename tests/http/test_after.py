@@ -69,11 +69,11 @@ def notes(monkeypatch):
 
 @pytest.fixture
 def context():
-    return SimpleNamespace(db=Transactions(), logger=structlog.get_logger(), memo=Memo())
+    return SimpleNamespace(db=Transactions(), logger=structlog.get_logger(), memo=Memo(), clock=lambda: NOW)
 
 
 def answer(scope, *used, said=(1, 2), at=NOW):
-    return Served(scope, at, used, lambda: said)
+    return Served(scope, at, used, lambda _lines: said)
 
 
 def test_the_answers_of_a_user_are_one_transaction(notes, context):
@@ -135,6 +135,19 @@ def test_an_answer_that_said_nothing_opens_nothing(notes, context):
     assert notes.written == []
 
 
+def test_what_was_noted_is_not_written_again_within_the_hour(notes, context):
+    after = AfterAnswers(context)
+    for minutes, expected in ((0, (1, 2)), (10, (3,)), (70, (1, 2, 3))):
+        after.note(
+            answer(ANNA, uuid4(), said=(1, 2) if minutes == 0 else (1, 2, 3), at=NOW + timedelta(minutes=minutes))
+        )
+        after.flush()
+        assert [entry[1] for entry in notes.written if isinstance(entry[1], tuple)][-1] == expected
+    after.note(answer(BEN, said=(1,), at=NOW + timedelta(minutes=71)))
+    after.flush()
+    assert notes.written[-1][:2] == (BEN, (1,)), "of another user it is news"
+
+
 def test_what_waits_is_bounded(notes, context):
     after = AfterAnswers(context)
     for number in range(MOST_WAITING + 5):
@@ -146,7 +159,7 @@ def test_what_waits_is_bounded(notes, context):
 
 def test_it_is_written_where_it_is_looked_for(database, project):
     """On the real tables."""
-    context = SimpleNamespace(db=database, logger=structlog.get_logger())
+    context = SimpleNamespace(db=database, logger=structlog.get_logger(), clock=lambda: NOW)
     scope = UserScope(project.project_id, "anna")
     after = AfterAnswers(context)
     after.note(answer(scope, said=(11, 12)))

@@ -10,6 +10,7 @@ import pytest
 
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
+from app.index.hits import by_id
 from app.index.protocol import CollectionNotFoundError, IndexFilter, IndexQuery, PointKey, PointKind, Signal
 from tests.support import index_oracle as oracle
 from tests.support.index_oracle import DIMENSION, NOW, Oracle
@@ -53,6 +54,20 @@ def assert_same(hits, expected, known, query):
 
 def ask(rng, scope, **given):
     return IndexQuery(scope, dense=oracle.dense(rng), text=oracle.question(rng), window=oracle.question(rng), **given)
+
+
+def test_several_queries_at_once_are_each_alone(index, collection, filled, rng):
+    queries = [
+        ask(rng, USERS[0], limit=7),
+        IndexQuery(USERS[0]),
+        ask(rng, USERS[1], filter=IndexFilter(kinds=frozenset({PointKind.MEMORY}))),
+        IndexQuery(USERS[0], text=oracle.question(rng)),
+    ]
+    answers = index.search_each(collection, queries)
+    assert [by_id(found) for found in answers] == [index.search(collection, query) for query in queries]
+    for found, query in zip(answers, queries, strict=True):
+        assert_same(by_id(found), filled.search(query), filled, query)
+    assert index.search_each(collection, [IndexQuery(USERS[0])]) == [{}]
 
 
 @pytest.mark.parametrize("limit", [1, 20, 1000])

@@ -53,6 +53,7 @@ def test_every_call_of_an_adapter_refuses_anything_else(index, collection, rng, 
     index.upsert(collection, UserScope(PROJECT.project_id, "alice"), [stored])
     for call in (
         lambda: index.search(collection, IndexQuery(scope, dense=oracle.dense(rng))),
+        lambda: index.search_each(collection, [IndexQuery(scope, dense=oracle.dense(rng))]),
         lambda: index.upsert(collection, scope, [oracle.point(rng)]),
         lambda: index.delete(collection, scope, [stored.id]),
         lambda: index.delete_user(collection, scope),

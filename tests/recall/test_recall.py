@@ -191,7 +191,7 @@ def test_without_the_index_postgresql_answers(user, monkeypatch):
         raise IndexUnavailableError("down")
 
     with monkeypatch.context() as patch:
-        patch.setattr(user.context.index, "search", broken)
+        patch.setattr(user.context.index, "search_each", broken)
         answer = user.ask("What is my job?")
     assert answer["degraded"] is True
     assert turns(answer) == turns(before)

@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.lexical import TEXT_LENGTH, WINDOW_LENGTH, document_vector, query_vector
 from app.domain.scope import UserScope
+from app.index.hits import by_id
 from app.index.protocol import IndexPoint, IndexQuery, PointKind, Signal
 from app.index.scan import ScanRow, scan
 from tests.support.index_oracle import by_signal
@@ -60,7 +61,7 @@ def test_the_same_hits_as_the_index(edge_index, limit):
     asked = query_vector("piano river garden garden")
     dense = np.frombuffer(rows[3].dense, dtype="<f2").astype(np.float32)
     query = IndexQuery(SCOPE, dense, asked, asked, limit=limit)
-    ours = by_signal(scan(query, rows))
+    ours = by_signal(by_id(scan(query, rows)))
     theirs = by_signal(edge_index.search("c", query))
     for signal in Signal:
         one = sorted((s[signal] for s in ours.values() if signal in s), reverse=True)
