@@ -13,14 +13,14 @@ import numpy as np
 from app.domain import signals
 from app.domain.asking import Wanted
 from app.domain.coverage import REACH, Coverage, covered
-from app.domain.fusion import Mask, Vector
+from app.domain.fusion import Mask, Vector, standard
 from app.domain.linked import best_linked
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import QueryPlan
 from app.domain.scaling import SCALES, Fusion
 from app.domain.signals import Places
 from app.domain.sparse import SparseVector
-from app.domain.units import Candidates, Row
+from app.domain.units import FACTS, Candidates
 
 HOLDS = {
     "holds_time": Wanted.TIME,
@@ -29,7 +29,7 @@ HOLDS = {
     "holds_person": Wanted.PERSON,
 }
 BEST_OF_SESSION = 3
-SESSION_WIDTH = 1 << 32  # more than any session has turns
+SESSION_WIDTH = 1 << 24  # more than any session has turns
 
 Columns = dict[str, Vector]
 
@@ -57,17 +57,16 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     """
     scale = SCALES[fusion]
     rows = found.rows
-    is_turn = signals.turns_among(rows)
+    facts = np.array([row.unit.facts for row in rows], dtype=np.float64).reshape(len(rows), len(FACTS)).T
+    turns, said, questions, echoes, lengths = facts[:5]
+    is_turn, sessions = turns > 0, facts[5].astype(np.int64)
     raw = signals.retrieved(rows, is_turn, found.limit)
     known = signals.has_vector(rows)
-    sessions = _sessions(rows)
-    around = _neighbours(rows, sessions)
+    around = _neighbours(sessions, facts[6].astype(np.int64))
     coverage = covered(words, [row.unit.text_ids for row in rows], [row.unit.window_ids for row in rows], around)
-    said = np.array([row.unit.said for row in rows])
     dense = scale(raw["dense"], known, is_turn)
     lowest = float(raw["dense"][is_turn].min()) if is_turn.any() else 0.0
     alone = np.where(is_turn, lowest, raw["dense"])  # of a turn whose neighbour is no candidate
-    questions = np.array([float(row.unit.asks) for row in rows])
     after = _at(questions, around[-1], np.zeros(len(rows)))
     following = scale(_at(raw["dense"], around[1], alone), known, is_turn)
     best = coverage.best
@@ -96,7 +95,7 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "question": questions,
         "after_question": after,
         "answers": after * scale(_at(raw["dense"], around[-1], alone), known, is_turn),
-        "echo": (0.0 if plan.of_assistant else 1.0) * np.array([float(row.unit.echo) for row in rows]),
+        "echo": (0.0 if plan.of_assistant else 1.0) * echoes,
         "recency": recency,
         "latest": float(plan.latest) * recency,
     }
@@ -104,7 +103,7 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "speaker": lambda: signals.speakers(rows, plan),
         "entity": lambda: signals.names(rows, plan),
         **{name: partial(signals.holding, rows, plan, kind) for name, kind in HOLDS.items()},
-        "length": lambda: signals.lengths(rows, is_turn),
+        "length": lambda: standard(lengths, is_turn),
         "late": lambda: signals.late(said),
         "retention": lambda: signals.retention(rows, tau_days, now, use_gain) if tau_days else np.ones(len(rows)),
         "granularity": lambda: signals.granularities(found, is_turn, raw["dense"]),
@@ -123,20 +122,12 @@ def blended(columns: Mapping[str, Vector], weights: RecallPolicy) -> Vector:
     return total
 
 
-def _sessions(rows: Sequence[Row]) -> Places:
-    """A number for the session of each turn; -1 for a memory."""
-    codes: dict[str, int] = {}
-    events = (row.unit.event for row in rows)
-    return np.array(
-        [-1 if event is None else codes.setdefault(event.session_id, len(codes)) for event in events], dtype=np.int64
-    )
-
-
-def _neighbours(rows: Sequence[Row], sessions: Places) -> dict[int, Places]:
-    """By distance, up to three places away in the session: for each row that of the turn there, -1 where it is none."""
-    places = [row.unit.event.place if row.unit.event is not None else None for row in rows]
-    placed = np.array([place is not None for place in places], dtype=bool)
-    keys = sessions * SESSION_WIDTH + np.array([place or 0 for place in places], dtype=np.int64)
+def _neighbours(sessions: Places, places: Places) -> dict[int, Places]:
+    """By distance, up to three places away in the session: for each row that of the turn there, -1 where it is none. A
+    row without a place has none.
+    """
+    placed = places >= 0
+    keys = sessions * SESSION_WIDTH + places
     order = np.flatnonzero(placed)[np.argsort(keys[placed])]
     at = keys[order]
     around: dict[int, Places] = {}

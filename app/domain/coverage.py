@@ -44,7 +44,8 @@ def covered(
 ) -> Coverage:
     """Coverage of `words` by candidates: their own term ids, those of their windows, and who their neighbours are."""
     terms = words.indices.astype(np.uint32)
-    held, framed = holding(terms, texts), holding(terms, windows)
+    both = holding(terms, [*texts, *windows])
+    held, framed = both[: len(texts)], both[len(texts) :]
     frequency = held.sum(axis=0)
     idf = np.log(1.0 + (len(texts) - frequency + 0.5) / (frequency + 0.5))
     weights = idf / idf.sum() if idf.sum() > 0 else idf

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain import succession
@@ -16,7 +17,7 @@ from app.domain.fusion import Vector, squash
 from app.domain.linked import gained
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
-from app.domain.signals import names
+from app.domain.signals import named
 from app.domain.sparse import SparseVector
 from app.domain.units import Candidates, Unit
 
@@ -116,7 +117,7 @@ class Item:
         scores = {name: round(float(values[self.row]), 4) for name, values in table.raw.items()}
         scores |= {name: round(float(table.columns[name][self.row]), 4) for name in SHOWN}
         scores["dense"] = self.dense
-        scores["entity"] = round(float(names(table.found.rows[self.row : self.row + 1], table.plan)[0]), 4)
+        scores["entity"] = round(named(self.unit, table.plan), 4)
         if table.found.segments.scores or table.found.scenes.scores:
             scores["granularity"] = round(self.signal("granularity"), 4)
         if self.second is not None:
@@ -183,8 +184,7 @@ def _lift(found: Candidates, total: list[float]) -> None:
         total[number] = top + LIFT * place
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(NamedTuple):
     """A place before it is an item: the row that is shown, and that which it stands for."""
 
     row: int
@@ -207,7 +207,8 @@ def _chosen(table: Table, units: Sequence[int]) -> Iterator[_Chosen]:
             yield _Chosen(unit, unit, table.total[unit])
             continue
         keepers = [row for row in found.cited[unit] if row not in taken and _stands(table, row, unit, shown)]
-        keepers.sort(key=lambda row: -table.total[row])
+        if len(keepers) > 1:
+            keepers.sort(key=lambda row: -table.total[row])
         for place, row in enumerate(keepers[:MEMORIES_PER_TURN] or [unit]):
             total = table.total[unit]
             if place and _rests_on_one(table, row):  # a further memory of the same turn has the place that it earns

@@ -12,18 +12,13 @@ from app.domain.fusion import Mask, Vector, floor, standard
 from app.domain.granularity import entropy_weights, standing
 from app.domain.policy import TauDays
 from app.domain.query import QueryPlan
-from app.domain.units import Candidates, Row
+from app.domain.units import Candidates, Row, Unit
 
 NEAR_DAYS = 10.0
 HALF_RECENT = 30.0  # days after which what was said is half as recent; memory types fade on their own scale
 DAY = 86_400.0
 
 Places = npt.NDArray[np.int64]
-
-
-def turns_among(rows: Sequence[Row]) -> Mask:
-    """Which rows are turns."""
-    return np.array([row.unit.event is not None for row in rows], dtype=bool)
 
 
 def retrieved(rows: Sequence[Row], is_turn: Mask, limit: int) -> dict[str, Vector]:
@@ -69,13 +64,15 @@ def names(rows: Sequence[Row], plan: QueryPlan) -> Vector:
     """The share of the other names in the question that a candidate mentions."""
     if not plan.names:
         return np.zeros(len(rows))
+    return np.array([named(row.unit, plan) for row in rows])
+
+
+def named(unit: Unit, plan: QueryPlan) -> float:
+    """The share of the names in the question that a candidate mentions; 0 where there are none."""
+    if not plan.names:
+        return 0.0
     wanted = [name.casefold() for name in plan.names]
-
-    def of(row: Row) -> float:
-        text, entities = row.unit.folded, row.unit.entities
-        return sum(name in text or name in entities for name in wanted) / len(wanted)
-
-    return np.array([of(row) for row in rows])
+    return sum(name in unit.folded or name in unit.entities for name in wanted) / len(wanted)
 
 
 def times(rows: Sequence[Row], said: Vector, plan: QueryPlan) -> tuple[Vector, Vector]:
@@ -125,11 +122,6 @@ def recency(said: Vector, now: datetime) -> Vector:
 def late(said: Vector) -> Vector:
     """0 for the first that was said, nearly 1 for the last."""
     return np.argsort(np.argsort(said)) / max(1, len(said))
-
-
-def lengths(rows: Sequence[Row], is_turn: Mask) -> Vector:
-    """The logarithm of each turn's number of words as a z-score; 0 for memories."""
-    return standard(np.array([row.unit.length for row in rows]), is_turn)
 
 
 def holding(rows: Sequence[Row], plan: QueryPlan, wanted: Wanted) -> Vector:

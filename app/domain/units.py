@@ -5,6 +5,7 @@ and what this question found out about it), and all rows together. Made by `serv
 
 import math
 import re
+import zlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +26,7 @@ from app.domain.rendering import Line
 from app.domain.secrets import mask
 
 NOTHING = Evidence()
+FACTS = ("is_turn", "said", "asks", "echo", "length", "session", "place")
 
 _ASKS = re.compile(r"\?[\s\"')\]]*\Z")
 _NONE = frozenset[str]()
@@ -98,6 +100,25 @@ class Unit:
     def length(self) -> float:
         """The logarithm of a turn's number of words; 0 for a memory."""
         return math.log1p(len(self.event.content.split())) if self.event else 0.0
+
+    @cached_property
+    def facts(self) -> tuple[float, ...]:
+        """What columns are made of, in the order of `FACTS`."""
+        event = self.event
+        return (
+            float(event is not None),
+            self.said,
+            float(self.asks),
+            float(self.echo),
+            self.length,
+            float(_session_number(event.session_id)) if event is not None else -1.0,
+            float(event.place) if event is not None and event.place is not None else -1.0,
+        )
+
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """The numbers of the turns that a memory rests on."""
+        return tuple(source.event_id.int for source in self.memory.sources) if self.memory else ()
 
     @cached_property
     def asks(self) -> bool:
@@ -182,8 +203,8 @@ class Candidates:
         cites: list[list[int]] = [[] for _ in self.rows]
         cited: list[list[int]] = [[] for _ in self.rows]
         for number, row in enumerate(self.rows):
-            for source in row.unit.memory.sources if row.unit.memory else ():
-                turn = place.get(source.event_id.int)
+            for source in row.unit.sources:
+                turn = place.get(source)
                 if turn is not None:
                     cites[number].append(turn)
                     cited[turn].append(number)
@@ -195,6 +216,11 @@ class Candidates:
         """The candidate of this id."""
         place = self.place.get(id_.int)
         return None if place is None else self.rows[place].unit
+
+
+def _session_number(session_id: str) -> int:
+    """32 bits of a session's id, to tell sessions of one user apart."""
+    return zlib.crc32(session_id.encode())
 
 
 def _ids(stored: bytes | None) -> bytes:

@@ -10,14 +10,13 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.blocks import ShownBlock
-from app.domain.memory import Source
 from app.domain.pending import rank_pending
 from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, understand
 from app.domain.ranking import Item, Weights, rank
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
-from app.domain.sufficiency import JUDGED, SEEN, Judgement, Support, judge
+from app.domain.sufficiency import BEST, JUDGED, SEEN, Judgement, Support, judge
 from app.domain.units import NOTHING, Candidates, Row, Unit
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services import recall_items, recall_links, recall_units
@@ -176,14 +175,9 @@ def _wanted(
     wanted = [*hits.turns]
     if Kind.EVENT in query.narrowing.searched:
         wanted += more
-        wanted += [source.event_id.int for unit in memories for source in sources_of(unit)]
+        wanted += [source for unit in memories for source in unit.sources]
     waiting = {id_.int for id_ in prepared.pending.events}
     return [number for number in wanted if number not in waiting] if waiting else wanted
-
-
-def sources_of(unit: Unit) -> Sequence[Source]:
-    """What a memory rests on."""
-    return unit.memory.sources if unit.memory else ()
 
 
 def _rows(
@@ -214,9 +208,9 @@ def _support(ranked: Sequence[Item]) -> list[Support]:
             terms=item.unit.words,
             text=item.unit.text,
             total=item.total,
-            signals={name: item.signal(name) for name in JUDGED},
+            signals={name: item.signal(name) for name in JUDGED} if place < BEST else {},
         )
-        for item in ranked[:SEEN]
+        for place, item in enumerate(ranked[:SEEN])
     ]
 
 

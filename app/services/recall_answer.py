@@ -1,9 +1,8 @@
 """The answer of a recall from what was gathered: items as apps see them, the packed context, the trace. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +14,10 @@ from app.domain.query import Kind, Order, RecallQuery
 from app.domain.ranking import Item, types_in_turn
 from app.domain.secrets import mask
 from app.domain.tokens import counter, family_of
-from app.domain.units import Unit
+from app.domain.units import Candidates, Unit
 from app.services.recall import Gathered
 
 Hide = Callable[[Unit], str]  # what a unit says, as far as it may be shown
-NOTHING_MADE: Mapping[UUID, Unit] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -134,9 +132,9 @@ def _material(gathered: Gathered, hide: Hide) -> Material:
     """What may go into the context: each turn once, the most important place first."""
     in_tail = {unit.id for unit in gathered.tail}
     quota = gathered.prepared.policy.recall.type_share
-    made_of = _memories_of_turns(gathered)
+    found = gathered.candidates
     shown_items = types_in_turn(gathered.items) if quota < 1.0 else gathered.items
-    lines = [_line(item.unit, hide, made_of) for item in shown_items if item.id not in in_tail]
+    lines = [_line(item.unit, hide, found) for item in shown_items if item.id not in in_tail]
     shown = in_tail | {item.id for item in gathered.items}
     around: dict[UUID, Unit] = {}
     for item in gathered.items:
@@ -146,7 +144,7 @@ def _material(gathered: Gathered, hide: Hide) -> Material:
         blocks=[_block(block, hide) for block in gathered.blocks],
         tail=[_line(unit, hide, section=Section.TAIL) for unit in gathered.tail],
         items=lines,
-        neighbours=[_line(unit, hide, made_of) for unit in around.values()],
+        neighbours=[_line(unit, hide, found) for unit in around.values()],
         history=_history(gathered.history, in_tail, hide),
     )
 
@@ -172,19 +170,14 @@ def _history(history: Sequence[Unit] | None, in_tail: set[UUID], hide: Hide) -> 
     return [_line(unit, hide, section=Section.TAIL if unit.id in in_tail else Section.HISTORY) for unit in history]
 
 
-def _memories_of_turns(gathered: Gathered) -> dict[UUID, Unit]:
-    """For a turn the memory, among those found, that was made of it and of nothing else."""
-    units = (row.unit for row in gathered.candidates.rows)
-    return {
-        unit.memory.sources[0].event_id: unit
-        for unit in units
-        if unit.memory is not None and len(unit.memory.sources) == 1
-    }
+def _memory_of(turn: Unit, found: Candidates) -> Unit | None:
+    """The memory, among those found, that was made of this turn and of nothing else."""
+    place = found.place.get(turn.id.int)
+    made = (found.rows[row].unit for row in reversed(found.cited[place])) if place is not None else ()
+    return next((unit for unit in made if len(unit.sources) == 1), None)
 
 
-def _line(
-    unit: Unit, hide: Hide, made_of: Mapping[UUID, Unit] = NOTHING_MADE, section: Section = Section.TURNS
-) -> Line:
+def _line(unit: Unit, hide: Hide, found: Candidates | None = None, section: Section = Section.TURNS) -> Line:
     """The line of a unit, made once; with the memory that may take its place where there is one."""
     line = unit.lines.get((section, hide))
     if line is None:
@@ -194,7 +187,7 @@ def _line(
             assert unit.event is not None  # noqa: S101 - a unit is one of the two
             line = turn_line(unit.event, hide(unit), section)
         unit.lines[section, hide] = line
-    memory = made_of.get(unit.id) if unit.event is not None else None
+    memory = _memory_of(unit, found) if found is not None and unit.event is not None else None
     return line if memory is None else line.with_shorter(_line(memory, hide))
 
 
