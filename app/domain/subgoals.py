@@ -62,11 +62,15 @@ _POSSESSIVE = frozenset({"his", "their"})
 
 
 class GoalKind(StrEnum):
-    """How a goal stands to its question: clauses together are the question, a part is some of it, a name is a word."""
+    """How a goal stands to its question: clauses together are the question, a part is some of it, a name is a word;
+    feedback is the question with what was found for it, a restated one is the question in a model's words.
+    """
 
     CLAUSE = "clause"
     PART = "part"
     NAME = "name"
+    FEEDBACK = "feedback"
+    RESTATED = "restated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +81,32 @@ class Subgoal:
     kind: GoalKind
 
 
-def subgoals(question: str, names: Sequence[str] = (), most: int = MOST) -> tuple[Subgoal, ...]:
+def subgoals(
+    question: str, names: Sequence[str] = (), speakers: Sequence[str] = (), most: int = MOST
+) -> tuple[Subgoal, ...]:
     """At most so many goals of a question, those of which it consists first; none where it has but one. `names` are the
-    words of it that name somebody or something.
+    words of it that name somebody or something. Those of `speakers` are whom "she" means and no goals: they stand in
+    no turn of their own.
     """
     text = " ".join(question.split())
     if len(text) > LONGEST:
         return ()
     found: dict[str, Subgoal] = {}
-    for goal in _goals(text, names):
+    for goal in _goals(text, names, [word for name in speakers for word in name.split()]):
         same = goal.text.casefold().strip(" ?.!")
         if same and same != text.casefold().strip(" ?.!"):
             found.setdefault(same, goal)
     return tuple(found.values())[:most]
 
 
-def _goals(text: str, names: Sequence[str]) -> Iterator[Subgoal]:
-    clauses = _clauses(text)
+def _goals(text: str, names: Sequence[str], speakers: Sequence[str]) -> Iterator[Subgoal]:
+    clauses, people = _clauses(text), [*names, *speakers]
     if len(clauses) > 1:
-        yield from (Subgoal(clause, GoalKind.CLAUSE) for clause in _named(clauses, names))
+        yield from (Subgoal(clause, GoalKind.CLAUSE) for clause in _named(clauses, people))
     elif (halves := _halves(text)) is not None:
         yield from (Subgoal(half, GoalKind.CLAUSE) for half in halves)
     for clause in clauses:
-        yield from (Subgoal(part, GoalKind.PART) for part in _parts(clause, names))
+        yield from (Subgoal(part, GoalKind.PART) for part in _parts(clause, people))
     spelled = _names(text, names)
     if len(spelled) > 1:
         yield from (Subgoal(name, GoalKind.NAME) for name in spelled)

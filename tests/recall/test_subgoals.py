@@ -13,7 +13,7 @@ NOW = datetime(2025, 6, 1, tzinfo=UTC)
 
 
 def goals_of(question, most=MOST):
-    return subgoals(question, understand(question, set(), NOW).names, most)
+    return subgoals(question, understand(question, set(), NOW).names, most=most)
 
 
 def texts(question, kind=None):
@@ -93,6 +93,17 @@ def test_each_of_several_names_by_itself(question, names):
 )
 def test_one_goal_has_none(question):
     assert goals_of(question) == ()
+
+
+def test_a_speaker_is_whom_she_means_and_no_goal():
+    question = "Where does Anna work and when did she meet Tom in Rome?"
+    plan = understand(question, {"Anna Nowak"}, NOW)
+    assert [goal.text for goal in subgoals(question, plan.names, plan.speakers)] == [
+        "Where does Anna work?",
+        "when did Anna meet Tom in Rome?",
+        "Tom",
+        "Rome",
+    ]
 
 
 def test_a_long_text_is_no_question():
