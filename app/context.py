@@ -2,6 +2,8 @@
 kind of process; nothing is global.
 """
 
+import time
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -54,6 +56,7 @@ class ProcessContext:
     memo: RecallMemo = field(default_factory=RecallMemo)
     beside: Executor = field(default_factory=lambda: ThreadPoolExecutor(BESIDE_THREADS, "beside"))
     reranker: BoundedReranker | None = None  # of a gateway, where one is set
+    monotonic: Callable[[], float] = time.monotonic  # for limits on the time of a step
 
     def close(self) -> None:
         """Release everything, what writes first."""

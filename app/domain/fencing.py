@@ -1,9 +1,12 @@
 """What was said, made safe to quote in a prompt: it is data, so it can pass neither for a role nor for a title nor for
-another dated line. Pure; used by the packed context and by blocks, for every piece of conversation text that they show.
+another dated line. Pure; used by the packed context and by blocks, for every piece of conversation text that they show,
+and by what a model is asked.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 # Line breaks of every kind: a second line is indented, so that it cannot pass for a line of ours.
 _BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -51,6 +54,11 @@ def clean_lines(text: str) -> str:
 def clean_name(name: str) -> str:
     """A speaker's name, on one line and without the colon that ends a label."""
     return " ".join(clean(name.replace(":", " ")).split())
+
+
+def data_line(row: Mapping[str, Any]) -> str:
+    """One line of JSON in which no tag can be written: a line break, a quotation mark or `<` of the data is escaped."""
+    return json.dumps(row, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -108,6 +108,9 @@ BASE: dict[str, Any] = {
         "current_foresight": False,
         "rerank": 0,
         "rerank_seconds": 0.3,
+        "rounds": 1,
+        "round_seconds": 0.15,
+        "rewrite_seconds": 2.0,
     },
     "secrets": {"vault": False},
 }

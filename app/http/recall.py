@@ -1,9 +1,7 @@
 """`POST /v1/recall`: a question in, ranked items and packed context out. The edge of the steps in `services/recall`."""
 
-import time
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 
 from fastapi import BackgroundTasks
@@ -13,10 +11,11 @@ from app.domain.access import KeyScope
 from app.domain.query import Format, Kind, Mode, Narrowing, Order, RecallQuery, Returns
 from app.domain.served import LineHashes
 from app.errors import FieldError, InvalidInputError
-from app.http import recall_cache
+from app.http import recall_cache, recall_rounds
 from app.http.after import Served, no_hashes
 from app.http.deps import Edge, ReadEdge, operation, router
 from app.http.recall_cache import Kept
+from app.http.recall_steps import look, search, timed
 from app.http.schemas.recall import (
     ContextMessage,
     ContextSection,
@@ -28,12 +27,12 @@ from app.http.schemas.recall import (
     RecallRequest,
     SourceAnswer,
 )
-from app.index.protocol import IndexUnavailableError
 from app.services import recall, recall_rerank, recall_search, served
-from app.services.recall import Gathered, Prepared
+from app.services.recall import Prepared
 from app.services.recall_answer import AnswerItem, RecallResult, compose
+from app.services.recall_goals import ALONE
 from app.services.recall_items import MOST_ITEMS
-from app.services.recall_search import Hits, Question
+from app.services.recall_search import Hits
 
 MAX_TOKENS = 1_000  # defaults of SPEC 4
 LIMIT = 10
@@ -125,27 +124,29 @@ def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float]) -> Prepar
 
 
 def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, float]) -> RecallResult:
-    """The other steps, each transaction closed before the encoder or the index is asked."""
+    """The other steps, each transaction closed before the encoder, the index or a model is asked."""
     context = edge.context
+    rewritten = recall_rounds.rewrite(edge, query, prepared, seconds) if query.mode is Mode.DEEP else None
+    began = context.monotonic()
     with timed(edge, seconds, "encode"):
         # The encoder leaves the interpreter to others while it computes: the words are searched meanwhile.
         by_words = context.beside.submit(first_look, edge, query, prepared)
         question = recall_search.ask(context.encoder, prepared.plan)
         if query.mode is not Mode.FAST:
             prepared = recall.embed_pending(context.encoder, prepared, question)
-    gathered, hits, degraded = look(edge, query, prepared, question, seconds, by_words=by_words)
-    if query.mode is Mode.DEEP and not gathered.sufficient and gathered.items:
-        with timed(edge, seconds, "encode_again"):
-            best = gathered.items[0].unit.text
-            question = recall_search.ask(context.encoder, prepared.plan, feedback=best)
-        gathered, _, again = look(edge, query, prepared, question, seconds, first=hits)
-        degraded = degraded or again
+    beside = ALONE
+    if rewritten is not None and question.vector is not None:
+        beside = recall_rounds.in_other_words(edge, query, prepared, rewritten, seconds)
+    looked = look(edge, query, prepared, question, seconds, by_words=by_words, beside=beside)
+    gathered = recall_rounds.further(edge, query, prepared, looked, seconds, began=began)
+    gathered = replace(gathered, rewritten=rewritten)
     if prepared.policy.recall.rerank:
         with timed(edge, seconds, "rerank"):
             gathered = recall_rerank.rerank(context.reranker, query, gathered)
         context.metrics.reranks.labels(gathered.reranked).inc()
     with timed(edge, seconds, "compose"):
-        result = compose(query, gathered, degraded=degraded or question.vector is None, seconds=seconds)
+        degraded = looked.degraded or question.vector is None
+        result = compose(query, gathered, degraded=degraded, seconds=seconds)
     context.metrics.recalls.labels(str(result.degraded).lower()).inc()
     return result
 
@@ -157,61 +158,6 @@ def first_look(edge: Edge, query: RecallQuery, prepared: Prepared) -> Hits | Non
         with edge.read_when_needed(query.scope) as reader:
             recall.read_ahead(reader, query, prepared, hits, model=edge.context.encoder.fingerprint)
     return hits
-
-
-def look(  # noqa: PLR0913 - each is the outcome of one step
-    edge: Edge,
-    query: RecallQuery,
-    prepared: Prepared,
-    question: Question,
-    seconds: dict[str, float],
-    *,
-    by_words: "Future[Hits | None] | None" = None,
-    first: Hits | None = None,
-) -> tuple[Gathered, Hits, bool]:
-    """One round of search and truth; PostgreSQL alone, and True, while the index does not answer. What was found
-    `by_words` already is not searched again.
-    """
-    context, policy = edge.context, prepared.policy.recall
-    with timed(edge, seconds, "search"):
-        if by_words is None:
-            hits = search(edge, query, prepared, question)
-        else:
-            worded = by_words.result()
-            hits = worded and search(edge, query, prepared, question, by_words=worded)
-    degraded = hits is None
-    with timed(edge, seconds, "gather"), edge.read_when_needed(query.scope) as reader:
-        if hits is None:
-            hits = recall_search.fall_back(reader(), query, question, policy, context.encoder.fingerprint)
-        hits = hits.merged(first) if first is not None else hits
-        gathered = recall.gather(reader, query, prepared, question, hits, model=context.encoder.fingerprint)
-    return gathered, hits, degraded
-
-
-def search(
-    edge: Edge, query: RecallQuery, prepared: Prepared, question: Question, *, by_words: Hits | None = None
-) -> Hits | None:
-    """Candidates of the index; None while it does not answer."""
-    context, policy = edge.context, prepared.policy.recall
-    if context.index is None:
-        return None
-    try:
-        collection = context.collections.name()
-        return recall_search.search(context.index, collection, query, question, policy, by_words=by_words)
-    except IndexUnavailableError as error:
-        context.collections.forget()
-        context.logger.warning("recall_without_index", error=str(error))
-        return None
-
-
-@contextmanager
-def timed(edge: Edge, seconds: dict[str, float], step: str) -> Iterator[None]:
-    """Note how long a step took, for the trace and the metrics."""
-    started = time.perf_counter()
-    yield
-    spent = time.perf_counter() - started
-    seconds[step] = seconds.get(step, 0.0) + spent
-    edge.context.metrics.recall_seconds.labels(step).observe(spent)
 
 
 def answer_of(result: RecallResult) -> RecallAnswer:

@@ -36,7 +36,7 @@ class OnnxEncoder:
         )
         self._inputs = [node.name for node in self._session.get_inputs()]
         self._tokenizer = _tokenizer(directory / TOKENIZER_FILE, self.manifest.max_tokens)
-        self._queries = MicroBatcher(self._encode_queries, largest=_BATCH_TEXTS)
+        self._queries = MicroBatcher(self.encode_queries, largest=_BATCH_TEXTS)
 
     @property
     def fingerprint(self) -> str:
@@ -56,11 +56,12 @@ class OnnxEncoder:
         """See `Encoder`."""
         return self._queries.encode(text)
 
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+        """See `Encoder`."""
+        return self._encode([self.manifest.query_prompt + text for text in texts])
+
     def close(self) -> None:
         """Nothing to release: the session ends with its last reference."""
-
-    def _encode_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._encode([self.manifest.query_prompt + text for text in texts])
 
     def _encode(self, texts: Sequence[str]) -> Matrix:
         if not texts:

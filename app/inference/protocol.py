@@ -30,5 +30,8 @@ class Encoder(Protocol):
     def encode_query(self, text: str) -> npt.NDArray[np.float32]:
         """Shape (dimension,). Concurrent callers share a batch."""
 
+    def encode_queries(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The same for several questions of one caller in one batch: shape (len(texts), dimension)."""
+
     def close(self) -> None:
         """Release threads and connections."""

@@ -93,6 +93,10 @@ class RemoteEncoder:
         """See `Encoder`."""
         return self._queries.encode(text)
 
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+        """See `Encoder`."""
+        return self._encode(texts, _QUERY_ATTEMPTS)
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

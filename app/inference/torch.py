@@ -60,6 +60,10 @@ class TorchEncoder:
         """See `Encoder`."""
         return self._queries.encode(text)
 
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+        """See `Encoder`."""
+        return self._encode(texts, "query")
+
     def close(self) -> None:
         """Nothing to release: the model ends with its last reference."""
 

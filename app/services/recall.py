@@ -16,14 +16,17 @@ from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, unde
 from app.domain.ranking import Item, Weights, rank
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
-from app.domain.sufficiency import BEST, JUDGED, SEEN, Judgement, Support, judge
+from app.domain.sufficiency import Judgement
 from app.domain.units import NOTHING, Candidates, Row, Unit
 from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services import recall_items, recall_links, recall_units
-from app.services.recall_items import matching, picked, ranked_to
+from app.services.recall_goals import ALONE, Beside, Round
+from app.services.recall_items import MOST_ITEMS, matching, picked, ranked_to
+from app.services.recall_judgement import judged
 from app.services.recall_memo import Reads, RecallMemo
 from app.services.recall_pending import NOTHING_PENDING, PendingTurns
 from app.services.recall_reads import Reader, ReadThrough
+from app.services.recall_rewrite import Rewritten
 from app.services.recall_search import Hits, Question
 from app.storage import recall
 from app.storage.db import Connection
@@ -66,6 +69,8 @@ class Gathered:
     history: Sequence[Unit] | None
     judgement: Judgement
     reranked: str | None = None  # what came of the second model's order; None where it was not asked
+    rounds: Sequence[Round] = ()  # after the first
+    rewritten: Rewritten | None = None  # None where no model was to be asked for other words
 
     @property
     def sufficient(self) -> bool:
@@ -124,21 +129,36 @@ def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, hits: Hit
     _history(reads, query, prepared)
 
 
-def gather(  # noqa: PLR0913 - what was found, for which question, by which encoder
-    reader: Reader, query: RecallQuery, prepared: Prepared, question: Question, hits: Hits, *, model: str
+def tail(reader: Reader, query: RecallQuery, prepared: Prepared, *, model: str) -> Sequence[Unit]:
+    """The last turns of the session that was named."""
+    return ReadThrough(reader, query, prepared.reads, model).tail(prepared.policy.recall.tail_events)
+
+
+def gather(  # noqa: PLR0913 - what was found, for which question and beside it, by which encoder
+    reader: Reader,
+    query: RecallQuery,
+    prepared: Prepared,
+    question: Question,
+    own: Hits,
+    *,
+    model: str,
+    beside: Beside = ALONE,
 ) -> Gathered:
     """Check the hits against the rows, rank them, and read what the context needs."""
+    hits = beside.added_to(own)
     policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
     units = recall_units.units(reader, query, policy, question, model=model)
     named = [*hits.memories, *(id_.int for id_ in units.scenes.nearest)]
     memories = recall_units.shown(reads.memories(named), policy, query.now)
     turns = reads.turns(_wanted(query, prepared, hits, memories, [id_.int for id_ in units.segments.nearest]))
     rows = _rows(prepared, question, hits, turns, memories)
-    links = recall_links.among(reader, query, policy, memories)
+    links = [*recall_links.among(reader, query, policy, memories), *beside.links]
     candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes, links)
     fading = policy.retention
-    weights = Weights(policy.recall, fading.tau_days, fading.enabled, fading.use_gain, everything=query.trace)
-    ranked = rank(prepared.plan, question.words, candidates, weights, query.now, ranked_to(query, policy.recall))
+    weighing = recall_links.following(policy.recall) if beside.links else policy.recall
+    weights = Weights(weighing, fading.tau_days, fading.enabled, fading.use_gain, everything=query.trace)
+    most = ranked_to(query, policy.recall) if beside is ALONE else MOST_ITEMS
+    ranked = rank(prepared.plan, question.words, candidates, weights, query.now, most)
     matched = matching(query, ranked)
     items = picked(query, policy.recall, matched, candidates)
     near = recall_items.first_turns([*items, *matched[: policy.recall.rerank]], candidates)
@@ -151,13 +171,13 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
         tail=reads.tail(policy.recall.tail_events),
         blocks=reads.blocks(user_summary=policy.blocks.user_summary),
         history=_history(reads, query, prepared),
-        judgement=judge(
-            query.text,
-            prepared.plan.lexical,
-            prepared.plan.wanted,
-            _support(ranked),
-            names=prepared.plan.names,
+        judgement=judged(
+            query,
+            prepared.plan,
+            ranked,
             blind=question.vector is None,
+            goals=beside.goals,
+            cosines=None if beside is ALONE else _cosines(prepared, question, own),
         ),
     )
 
@@ -199,19 +219,11 @@ def _rows(
     return [*rows, *(Row(unit, hits.memories.get(unit.id.int, NOTHING)) for unit in memories)]
 
 
-def _support(ranked: Sequence[Item]) -> list[Support]:
-    """What the best items offer for the question."""
-    return [
-        Support(
-            dense=item.dense,
-            memory=item.unit.memory is not None,
-            terms=item.unit.words,
-            text=item.unit.text,
-            total=item.total,
-            signals={name: item.signal(name) for name in JUDGED} if place < BEST else {},
-        )
-        for place, item in enumerate(ranked[:SEEN])
-    ]
+def _cosines(prepared: Prepared, question: Question, own: Hits) -> dict[int, float]:
+    """Cosines to the question itself, by the number of a candidate's id."""
+    pending = {id_.int: evidence for id_, evidence in prepared.pending.evidence(question).items()}
+    found = (*pending.items(), *own.turns.items(), *own.memories.items())
+    return {id_: evidence.dense for id_, evidence in found if evidence.dense is not None}
 
 
 def _history(reads: ReadThrough, query: RecallQuery, prepared: Prepared) -> Sequence[Unit] | None:

@@ -206,6 +206,18 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
         },
         "milliseconds": {step: round(1e3 * spent, 3) for step, spent in seconds.items()},
         "rerank": gathered.reranked,
+        "rewrite": gathered.rewritten
+        and {"state": gathered.rewritten.state, "questions": list(gathered.rewritten.questions)},
+        "rounds": [
+            {
+                "questions": [mask(question) for question in one.questions],
+                "links": one.links,
+                "new": one.new,
+                "milliseconds": round(1e3 * one.seconds, 3),
+                "ended": one.ended,
+            }
+            for one in gathered.rounds
+        ],
         "counts": {
             "turns": sum(row.unit.event is not None for row in gathered.candidates.rows),
             "memories": sum(row.unit.memory is not None for row in gathered.candidates.rows),

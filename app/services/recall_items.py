@@ -1,10 +1,11 @@
 """Which of the ranked candidates are the items of an answer: what matches, within the shares of the policy. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from app.domain.policy import RecallPolicy
-from app.domain.query import RecallQuery, Returns
+from app.domain.query import Kind, RecallQuery, Returns
 from app.domain.ranking import Item
 from app.domain.shares import Cap, within_shares
 from app.domain.sufficiency import SEEN
@@ -43,6 +44,36 @@ def picked(
 
     caps = (Cap(policy.type_share, lambda item: item.type), Cap(policy.session_share, session))
     return within_shares(items, query.limit, caps)
+
+
+def keeping(good: Sequence[Item], items: Sequence[Item], ranked: Sequence[Item], limit: int) -> list[Item]:
+    """The items, at most `limit`, with those of `good` that none of them tells in the last places: what an earlier
+    round found best is not lost to a later one.
+    """
+    lost = [item for item in good if not any(_tells(one, item) for one in items)]
+    kept = list(items)
+    for place in reversed(range(len(kept))):
+        if len(kept) + len(lost) <= limit:
+            break
+        if not any(_tells(kept[place], item) for item in good):
+            del kept[place]
+    now = {item.id: item for item in ranked}
+    for item in (now.get(one.id, one) for one in lost):
+        last = min(item.total, _placed(kept[-1])) if kept else item.total
+        kept.append(replace(item, placed=last))
+    return kept[:limit]
+
+
+def _placed(item: Item) -> float:
+    return item.total if item.placed is None else item.placed
+
+
+def _tells(one: Item, item: Item) -> bool:
+    """Whether one item is another, says the same, or is the turn that it rests on or a memory of it."""
+    if one.id in {item.id, *item.turn_ids} or (item.kind is Kind.EVENT and item.id in one.turn_ids):
+        return True
+    unit, other = one.unit, item.unit
+    return unit.normal == other.normal or (bool(unit.gist) and (unit.gist, unit.about) == (other.gist, other.about))
 
 
 def first_turns(items: Sequence[Item], found: Candidates) -> list[UUID]:

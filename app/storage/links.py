@@ -40,6 +40,31 @@ def among(
     return [(row["from_id"], row["to_id"], row["weight"]) for row in conn.execute(AMONG, values).fetchall()]
 
 
+HOPS = """
+SELECT near_id, far_id, max(weight) AS weight FROM (
+    SELECT from_id AS near_id, to_id AS far_id, weight, type, created_at FROM links
+    WHERE project_id = %(project)s AND user_id = %(user)s AND from_id = ANY (%(ids)s)
+    UNION ALL
+    SELECT to_id, from_id, weight, type, created_at FROM links
+    WHERE project_id = %(project)s AND user_id = %(user)s AND to_id = ANY (%(ids)s)
+) AS edges
+WHERE type <> 'contradicts' AND far_id <> ALL (%(ids)s)
+  AND (%(known_at)s::timestamptz IS NULL OR created_at <= %(known_at)s)
+GROUP BY near_id, far_id ORDER BY weight DESC, far_id LIMIT %(limit)s
+"""
+
+
+def hops(
+    conn: Connection, scope: UserScope, ids: Sequence[UUID], *, limit: int, known_at: datetime | None = None
+) -> list[tuple[UUID, UUID, float]]:
+    """Where one step along a link leads from these memories, in either direction: from which, to which, how strong;
+    the strongest first, but for what contradicts, as it was known then. What lies there need not be shown.
+    """
+    values = {"project": scope.project_id, "user": scope.user_id, "ids": list(ids), "known_at": known_at}
+    found = conn.execute(HOPS, values | {"limit": limit}).fetchall()
+    return [(row["near_id"], row["far_id"], row["weight"]) for row in found]
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """An edge of a memory: out of it, or into it; `other_*` is the memory at its other end."""

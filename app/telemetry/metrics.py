@@ -39,6 +39,12 @@ class Metrics:
         self.reranks = Counter(
             "mneme_reranks", "Recalls for a second model, `ok` or why not.", ("outcome",), registry=self.registry
         )
+        self.rewrites = Counter(
+            "mneme_rewrites",
+            "Questions put to a model in mode deep, `ok` or why not.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.stage_seconds = Histogram(
             "mneme_stage_seconds",
             "Time of one run of a stage.",

@@ -69,6 +69,11 @@ def test_alone_or_in_a_batch_is_nearly_the_same(encoder):
     assert cosines.min() > 0.96
 
 
+def test_several_questions_are_one_batch(encoder):
+    np.testing.assert_allclose(encoder.encode_queries(SENTENCES), encoder.encode(SENTENCES), atol=1e-5)
+    assert encoder.encode_queries([]).shape == (0, encoder.dimension)
+
+
 def test_a_fact_at_the_end_of_a_long_text_counts(encoder):
     long = FILLER * 143  # 2,002 words
     fact = "My daughter Wilhelmina plays the bassoon in the youth orchestra. "

@@ -36,6 +36,9 @@ class FourDimensions:
     def encode_query(self, text):
         return self.encode([text])[0]
 
+    def encode_queries(self, texts):
+        return self.encode(texts)
+
     def close(self):
         """Nothing is held."""
 

@@ -175,9 +175,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def scripted_llm(*modes: str, answer: Answer = repeat) -> Iterator[Scripted]:
-    """The endpoint for the time of the block."""
-    script = Scripted(list(modes) or ["good"], answer)
+def scripted_llm(*modes: str, answer: Answer = repeat, script: Scripted | None = None) -> Iterator[Scripted]:
+    """The endpoint for the time of the block; with a `script` of its own where it says something else."""
+    script = script or Scripted(list(modes) or ["good"], answer)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"script": script}))
     script.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -1,6 +1,5 @@
 """What a model is asked about one segment: the instructions of a file, and the conversation fenced as data. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.event import Event, Role
+from app.domain.fencing import data_line
 from app.domain.memory import MemoryType
 from app.domain.secrets import mask
 from app.domain.tokens import truncate_to_tokens
@@ -86,12 +86,12 @@ def messages(
     lines = [
         f"<data-{mark}>",
         "about:",
-        *(_line(row) for row in _speakers(event for event, _ in turns)),
+        *(data_line(row) for row in _speakers(event for event, _ in turns)),
         "memories:",
-        *(_line(_memory(number, memory)) for number, memory in enumerate(shown, 1)),
+        *(data_line(_memory(number, memory)) for number, memory in enumerate(shown, 1)),
         "turns:",
         *(
-            _line(_turn(number, event, new=new, brief=event.id in unread))
+            data_line(_turn(number, event, new=new, brief=event.id in unread))
             for number, (event, new) in enumerate(turns, 1)
         ),
         f"</data-{mark}>",
@@ -127,8 +127,3 @@ def _turn(number: int, event: Event, *, new: bool, brief: bool) -> dict[str, Any
         "at": event.occurred_at.strftime("%a %Y-%m-%d %H:%M"),
         "text": kept + (" [...]" if len(kept) < len(text) else ""),
     }
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    """One line of JSON in which no tag can be written: a line break, a quotation mark or `<` of the data is escaped."""
-    return json.dumps(row, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
