@@ -30,7 +30,7 @@ def further(  # noqa: PLR0913 - what was found first, and since when
     """What the first round gathered, or more where that was thin. `began` is when the recall did, on the process's
     clock: once its time is up no round starts.
     """
-    if first.gathered.sufficient or first.degraded or first.question.vector is None or not first.gathered.items:
+    if not first.gathered.thin or first.degraded or first.question.vector is None or not first.gathered.items:
         return first.gathered
     most = _most(query, prepared)
     if most == 0:
@@ -126,7 +126,7 @@ class _Rounds:
                 ended = outcome
                 break
             done.append(outcome)
-            if self.gathered.sufficient:
+            if not self.gathered.thin:
                 ended = Ended.SUFFICIENT
             elif not outcome.new:
                 ended = Ended.NOTHING_NEW

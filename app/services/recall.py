@@ -22,7 +22,7 @@ from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.services import recall_items, recall_links, recall_units
 from app.services.recall_goals import ALONE, Beside, Round
 from app.services.recall_items import MOST_ITEMS, matching, picked, ranked_to
-from app.services.recall_judgement import judged
+from app.services.recall_judgement import is_thin, judged
 from app.services.recall_memo import Reads, RecallMemo
 from app.services.recall_pending import NOTHING_PENDING, PendingTurns
 from app.services.recall_reads import Reader, ReadThrough
@@ -68,6 +68,7 @@ class Gathered:
     blocks: Sequence[ShownBlock]
     history: Sequence[Unit] | None
     judgement: Judgement
+    thin: bool  # whether a further round may be of use
     reranked: str | None = None  # what came of the second model's order; None where it was not asked
     rounds: Sequence[Round] = ()  # after the first
     rewritten: Rewritten | None = None  # None where no model was to be asked for other words
@@ -162,6 +163,9 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
     matched = matching(query, ranked)
     items = picked(query, policy.recall, matched, candidates)
     near = recall_items.first_turns([*items, *matched[: policy.recall.rerank]], candidates)
+    cosines = None if beside is ALONE else _cosines(prepared, question, own)
+    blind = question.vector is None
+    judgement = judged(query, prepared.plan, ranked, blind=blind, goals=beside.goals, cosines=cosines)
     return Gathered(
         prepared=prepared,
         ranked=ranked,
@@ -171,14 +175,8 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
         tail=reads.tail(policy.recall.tail_events),
         blocks=reads.blocks(user_summary=policy.blocks.user_summary),
         history=_history(reads, query, prepared),
-        judgement=judged(
-            query,
-            prepared.plan,
-            ranked,
-            blind=question.vector is None,
-            goals=beside.goals,
-            cosines=None if beside is ALONE else _cosines(prepared, question, own),
-        ),
+        judgement=judgement,
+        thin=not judgement.sufficient or is_thin(query, prepared.plan, ranked, goals=beside.goals, cosines=cosines),
     )
 
 

@@ -19,12 +19,27 @@ def judged(  # noqa: PLR0913 - the question as it was read, what was found, and 
     cosines: Mapping[int, float] | None = None,
 ) -> Judgement:
     """The verdict over ranked items. `cosines` are those to the question itself, where items also stand by others: what
-    is near to a goal is not near to the question for that. A question of several clauses is what the weakest of them
-    is: the verdict is calibrated for one goal, and takes a long question for a good one.
+    is near to a goal is not near to the question for that. What a model made of the question may be answered instead.
     """
     whole = _judge(query.text, plan, ranked[:SEEN], cosines, blind=blind)
-    if blind or not ranked:
+    restated = [_of_goal(goal, ranked) for goal in goals if goal.kind is GoalKind.RESTATED]
+    if blind or not ranked or whole.sufficient or not restated:
         return whole
+    other = _weakest(restated)
+    return other if other.sufficient else whole
+
+
+def is_thin(
+    query: RecallQuery,
+    plan: QueryPlan,
+    ranked: Sequence[Item],
+    *,
+    goals: Sequence[Goal] = (),
+    cosines: Mapping[int, float] | None = None,
+) -> bool:
+    """Whether one of several clauses of a question is answered badly, though the whole may be sufficient: the verdict
+    is calibrated for one goal, and takes a long question for a good one. It asks for a further round, no more.
+    """
     clauses = [_of_goal(goal, ranked) for goal in goals if goal.kind is GoalKind.CLAUSE]
     if not clauses:  # not searched yet: near to the question stands for near to the clause
         texts = [goal.text for goal in subgoals(query.text, plan.names, plan.speakers) if goal.kind is GoalKind.CLAUSE]
@@ -32,12 +47,7 @@ def judged(  # noqa: PLR0913 - the question as it was read, what was found, and 
         clauses = [
             _judge(text, part, ranked[:SEEN], cosines, blind=False) for text, part in zip(texts, plans, strict=True)
         ]
-    verdict = _weakest(clauses) if clauses else whole
-    restated = [_of_goal(goal, ranked) for goal in goals if goal.kind is GoalKind.RESTATED]
-    if verdict.sufficient or not restated:
-        return verdict
-    other = _weakest(restated)
-    return other if other.sufficient else verdict
+    return bool(clauses) and not _weakest(clauses).sufficient
 
 
 def _weakest(verdicts: Sequence[Judgement]) -> Judgement:
