@@ -18,7 +18,8 @@ from app.domain.query import Format
 
 Counter = Callable[[str], int]
 
-FRAMING = 4  # tokens around each message of a chat (OpenAI's own count is 3, and 1 for a name)
+FRAMING = 4  # tokens around each message of a chat: 3 of OpenAI's own count (its cookbook), and 1 for the role
+PRIMING = 3  # tokens with which the answer of a chat begins, once, by the same count
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ANY_NUMBER = 9  # all marks up to #999 take the same number of tokens
 
@@ -114,7 +115,9 @@ class PackedSection:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A context: `tokens` counts `text`; `messages` (role, content) and their count only in that format."""
+    """A context: `tokens` counts `text`; `messages` (role, content) and what they take as a chat (each with its frame,
+    and the start of the answer) only in that format.
+    """
 
     text: str
     tokens: int
@@ -174,8 +177,8 @@ class Layout:
 
     @property
     def frame(self) -> int:
-        """Tokens around it all: of the message with what is remembered, or of the braces."""
-        return {Format.TEXT: 0, Format.JSON: 2, Format.MESSAGES: FRAMING}[self.format]
+        """Tokens around it all: of the message with what is remembered and of the answer's start, or of the braces."""
+        return {Format.TEXT: 0, Format.JSON: 2, Format.MESSAGES: FRAMING + PRIMING}[self.format]
 
 
 def in_order(line: Line) -> tuple[int, datetime, int]:
@@ -204,8 +207,12 @@ def render(
     if layout.format is not Format.MESSAGES:
         return Packed(text, count(text), sections, None)
     messages = _as_messages(blocks, lines, numbers, titles=layout.titles)
-    framed = sum(count(content) + FRAMING for _, content in messages)
-    return Packed(text, count(text), sections, messages, framed)
+    return Packed(text, count(text), sections, messages, chat_tokens(messages, count))
+
+
+def chat_tokens(messages: Sequence[tuple[str, str]], count: Counter) -> int:
+    """What messages take as a chat."""
+    return PRIMING + sum(count(content) + FRAMING for _, content in messages) if messages else 0
 
 
 def _numbers(lines: Sequence[Line], ids: dict[Section, list[str]]) -> list[int | None]:

@@ -13,7 +13,7 @@ from app.domain.event import Role
 from app.domain.fencing import clean, clean_name
 from app.domain.packing import Block, Line, Material, Section, pack
 from app.domain.query import Format
-from app.domain.rendering import FRAMING, in_order
+from app.domain.rendering import in_order
 from app.domain.tokens import TokenizerFamily, counter
 
 START = datetime(2025, 5, 4, 10, 0, tzinfo=UTC)
@@ -73,8 +73,8 @@ def check(case):
     assert packed.tokens == count(packed.text) <= budget
     assert (packed.messages is not None) == (format_ is Format.MESSAGES)
     if packed.messages is not None:
-        framed = sum(count(content) + FRAMING for _, content in packed.messages)
-        assert packed.message_tokens == framed <= budget
+        framed = sum(3 + 1 + count(content) for _, content in packed.messages)  # 3 for each, 1 for its role
+        assert packed.message_tokens == (framed + 3 if framed else 0) <= budget  # 3 begin the answer
     given = [*material.tail, *material.items, *material.neighbours, *material.upcoming, *(material.history or ())]
     known = {line.id: line for whole in given for line in (whole, whole.shorter) if line is not None}
     ids = [i for section in packed.sections for i in section.ids]
