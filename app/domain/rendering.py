@@ -7,10 +7,11 @@ end of an id (`#a1b2`) would be four, a session's number (`s3`) two as well, but
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
+from app.domain.dates import Precision
 from app.domain.event import Event, Role
 from app.domain.fencing import clean, clean_lines, clean_name
 from app.domain.memory import Memory
@@ -52,7 +53,8 @@ _PLACES = {Section.HISTORY: 1, Section.UPCOMING: 2, Section.TAIL: 3}  # after wh
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One dated line. `at` orders it; `label` is "Anna: " for a turn and empty for a memory; `role` is for messages.
+    """One dated line. `at` orders it, `all_day` where it has no hour; `label` is "Anna: " for a turn and empty for a
+    memory; `role` is for messages.
 
     `value` is what it is worth to the answer (by its place in the ranking when it is not given); `shorter` says the
     same in fewer words and takes its place when it does not fit; `said` is false for what no turn holds.
@@ -68,6 +70,7 @@ class Line:
     value: float | None = None
     shorter: "Line | None" = None
     said: bool = True
+    all_day: bool = False
     # What it takes, by layout and tokenizer: counted once for as long as the line is kept.
     counts: dict[Hashable, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -79,7 +82,7 @@ class Line:
 
     def text(self, number: int | None = None) -> str:
         """The line as it stands in a text, with its mark when it has a number."""
-        when = self.at.isoformat(" ", "minutes")[:16]
+        when = self.at.isoformat(" ", "minutes")[: 10 if self.all_day else 16]
         if number is None:
             return f"[{when}] {self.label}{self.body}"
         speaker = self.label[:-2]
@@ -137,12 +140,21 @@ def turn_line(event: Event, text: str, section: Section) -> Line:
     return Line(str(event.id), section, event.occurred_at, event.seq, label, clean(text), event.role)
 
 
-def memory_line(memory: Memory, text: str, section: Section = Section.MEMORIES) -> Line:
+def memory_line(memory: Memory, text: str) -> Line:
     """A memory; the time that it speaks of is added where its words do not hold it."""
     body = clean(text)
     if memory.event_time and memory.event_time.text[:4] not in body:
         body += f" ({memory.event_time.text})"
-    return Line(str(memory.id), section, memory.occurred_at, 0, "", body, said=bool(memory.sources))
+    return Line(str(memory.id), Section.MEMORIES, memory.occurred_at, 0, "", body, said=bool(memory.sources))
+
+
+def due_line(memory: Memory, text: str) -> Line:
+    """A plan under the date on which it is due, in place of that on which it was said."""
+    line = memory_line(memory, text)
+    if memory.event_time is None:
+        return replace(line, section=Section.UPCOMING)
+    at = memory.event_time.start(memory.occurred_at.utcoffset() or timedelta(0))
+    return replace(line, section=Section.UPCOMING, at=at, all_day=memory.event_time.precision is not Precision.TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,5 +279,5 @@ def _as_messages(
 
 def _entry(line: Line, number: int | None) -> dict[str, object]:
     entry: dict[str, object] = {} if number is None else {"n": number}
-    at = line.at.isoformat(timespec="minutes")
+    at = line.at.date().isoformat() if line.all_day else line.at.isoformat(timespec="minutes")
     return {**entry, "at": at, "speaker": line.label.removesuffix(": ") or None, "text": line.body}

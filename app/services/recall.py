@@ -64,6 +64,7 @@ class Gathered:
     neighbours: Mapping[UUID, Sequence[Unit]]
     tail: Sequence[Unit]
     blocks: Sequence[ShownBlock]
+    upcoming: Sequence[Unit]
     history: Sequence[Unit] | None
     judgement: Judgement
     reranked: str | None = None  # what came of the second model's order; None where it was not asked
@@ -139,6 +140,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question, by which enco
         neighbours=reads.neighbours(near if query.mode is not Mode.FAST else []),
         tail=reads.tail(policy.recall.tail_events),
         blocks=reads.blocks(user_summary=policy.blocks.user_summary),
+        upcoming=reads.due(policy.recall.foresight_days),
         history=_history(reads, query, prepared),
         judgement=judge(
             query.text,

@@ -16,6 +16,7 @@ from app.storage.db import Connection
 def hashes_of(result: RecallResult, format_: Format) -> set[int]:
     """The sentences of an answer. A context in JSON is no text that a line could be compared with: its items stand."""
     found = statement_hashes(item.text for item in result.items if item.kind is Kind.MEMORY)
+    found |= statement_hashes(result.upcoming)
     found |= turn_hashes(item.text for item in result.items if item.kind is Kind.EVENT)
     return found if format_ is Format.JSON else found | context_hashes(result.context.text)
 

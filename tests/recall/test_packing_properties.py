@@ -42,7 +42,8 @@ def lines(draw, section, least=0, most=8):
         body = f"{number} {clean(draw(TEXT))}".rstrip()
         role = draw(st.sampled_from(Role))
         value = draw(st.none() | st.floats(0, 10))
-        made.append(Line(number, section, at, n, label, body, role, value, short))
+        all_day = section is Section.UPCOMING and draw(st.booleans())
+        made.append(Line(number, section, at, n, label, body, role, value, short, all_day=all_day))
     return made
 
 
@@ -95,7 +96,7 @@ def shown_ids(packed, format_, known):
         entries = [entry for group in document.values() if isinstance(group, list) for entry in group]
         texts = [(f"{entry['speaker']}: " if entry["speaker"] else "") + entry["text"] for entry in entries]
     else:
-        dated = re.findall(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\] (.*)$", packed.text, re.MULTILINE)
+        dated = re.findall(r"^\[\d{4}-\d\d-\d\d(?: \d\d:\d\d)?\] (.*)$", packed.text, re.MULTILINE)
         texts = [re.sub(r"^(.*?) ?#\d+: ", lambda m: f"{m[1]}: " if m[1] else "", text, count=1) for text in dated]
     shown = []
     for text in texts:

@@ -137,7 +137,7 @@ class ContextMessage(AnswerModel):
 
 
 class RecallContext(AnswerModel):
-    """Ready to paste into a prompt; `tokens` counts `text` and never passes `max_tokens`, as `message_tokens` does not."""
+    """Ready to paste into a prompt; neither `tokens` (of `text`) nor `message_tokens` passes `max_tokens`."""
 
     text: str
     tokens: int
