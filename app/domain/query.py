@@ -1,13 +1,14 @@
 """What a recall asks: the request as plain data, and what its words mean for the signals. Pure; used by recall only."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.domain import temporal
+from app.domain import birthdays, temporal
 from app.domain.asking import Wanted, wanted_by
+from app.domain.birthdays import Birthday
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
 from app.domain.temporal_rules import Tense
@@ -131,8 +132,9 @@ class QueryPlan:
     past: bool = False  # it asks what was, or for all there was: what no longer holds is as good an answer
 
 
-def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
-    """Read a question, given who has spoken to this user and what time it is for the caller."""
+def understand(text: str, speakers: Iterable[str], now: datetime, known: Sequence[Birthday] = ()) -> QueryPlan:
+    """Read a question, given who has spoken to this user, what time it is for the caller, and the `known` birthdays."""
+    speakers = tuple(speakers)
     dense, lexical = text, text
     found: list[str] = []
     for speaker in sorted(set(speakers), key=lambda name: (-len(name), name)):
@@ -153,7 +155,7 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         lexical=lexical,
         speakers=tuple(sorted(found)),
         names=tuple(dict.fromkeys(_names(lexical))),
-        spans=tuple(_spans(text, now)),
+        spans=tuple(_spans(text, speakers, now, known)),
         latest=bool(_LATEST.search(text)),
         of_assistant=bool(_OF_ASSISTANT.search(text)),
         wanted=wanted,
@@ -180,9 +182,14 @@ def _names(text: str) -> Iterable[str]:
             yield name
 
 
-def _spans(text: str, now: datetime) -> Iterable[tuple[datetime, datetime]]:
+def _spans(
+    text: str, speakers: Iterable[str], now: datetime, known: Sequence[Birthday]
+) -> Iterable[tuple[datetime, datetime]]:
     offset = now.utcoffset() or timedelta(0)
-    for span in temporal.resolve(text, now):
+    relative = birthdays.resolve(text, now, known, speakers)
+    for span in relative:  # "my birthday last year" is that day, not the year
+        text = f"{text[: span.start]}{' ' * (span.end - span.start)}{text[span.end :]}"
+    for span in (*relative, *temporal.resolve(text, now)):
         start = span.when.start(offset)
         end = (span.until or span.when).end(offset)
         yield (
