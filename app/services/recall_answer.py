@@ -224,6 +224,7 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
     plan = gathered.prepared.plan
     return {
         "plan": {
+            "language": plan.language,
             "dense": mask(plan.dense),
             "lexical": mask(plan.lexical),
             "speakers": list(plan.speakers),
