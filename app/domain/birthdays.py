@@ -15,7 +15,6 @@ from app.domain.days import carried, clamped, count, say_day
 from app.domain.temporal import TimeSpan
 from app.domain.temporal_rules import Tense
 
-ATTRIBUTE = "birthday"
 THE_USER = "user"
 AROUND = timedelta(days=3)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 UNKNOWN = "und"  # ISO 639-3, as in BCP 47
 ENGLISH = "en"
 LEAST = 2  # function words of another language that make it certain, more than of any other
+SHARE = 0.2  # choice: of all words that they have to be; in questions they are a third or more, in code a few by chance
 
 # Words that nearly every sentence has one or two of; what is also a common English word or name is left out.
 _FUNCTION_WORDS = {
@@ -121,7 +122,7 @@ def language_of(text: str) -> str:
 
 def _by_words(text: str, *, least: int = LEAST) -> str:
     """The language that most of the function words are of. English needs one more than any other has; another language
-    needs at least so many, and twice as many as English has.
+    needs at least so many, twice as many as English has, and a share of all.
     """
     words = {word.casefold().replace("\u2019", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text))}
     found = {language: len(words & known) for language, known in _LANGUAGES.items()}
@@ -130,5 +131,5 @@ def _by_words(text: str, *, least: int = LEAST) -> str:
     if english > found[best]:
         return ENGLISH
     rivals = [count for language, count in found.items() if language != best]
-    certain = found[best] >= max(least, 2 * english) and found[best] > max(rivals)
+    certain = found[best] >= max(least, 2 * english, SHARE * len(words)) and found[best] > max(rivals)
     return best if certain else UNKNOWN

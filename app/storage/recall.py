@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from app.domain.birthdays import ATTRIBUTE, Birthday, birthday_of
+from app.domain.birthdays import Birthday, birthday_of
 from app.domain.dates import CalendarDate
 from app.domain.event import Event
 from app.domain.policy import DEFAULT, Policy, load_policy
@@ -38,7 +38,7 @@ SELECT (SELECT min(expires_at) FROM memories WHERE project_id = %(project)s AND 
        ARRAY(SELECT DISTINCT name FROM speakers WHERE project_id = %(project)s AND user_id = %(user)s) AS speakers,
        (SELECT coalesce(json_agg(json_build_array(subject, value, event_time, valid_to, extract(epoch FROM live_from),
                                                   utc_offset) ORDER BY live_from, id), '[]')
-        FROM memories WHERE project_id = %(project)s AND user_id = %(user)s AND attribute = %(birthday)s
+        FROM memories WHERE project_id = %(project)s AND user_id = %(user)s AND attribute = 'birthday'
         AND subject IS NOT NULL AND status = 'active' AND (expires_at IS NULL OR expires_at > now())) AS birthdays
 """
 
@@ -132,8 +132,7 @@ def _policy(body: str) -> Policy:
 
 def about_user(conn: Connection, scope: UserScope) -> AboutUser:
     """Size, speakers and birthdays in one round trip."""
-    values = {"project": scope.project_id, "user": scope.user_id, "birthday": ATTRIBUTE}
-    row = conn.execute(ABOUT_USER, values).fetchone() or {}
+    row = conn.execute(ABOUT_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
     known = (_birthday(*entry) for entry in row.get("birthdays") or ())
     return AboutUser(
         int(row.get("events") or 0),

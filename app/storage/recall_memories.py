@@ -47,10 +47,11 @@ ENTITIES = (
     "ARRAY(SELECT n.normalised FROM memory_entities o JOIN entities n ON n.id = o.entity_id WHERE o.memory_id = m.id)"
 )
 
-# Dates are text that sorts as the days do; that of a month names no day.
+# Dates are text that sorts as the days do; that of a month names no day. The status is one that `holds` lets through;
+# named again, the index of the plans that are active serves.
 PLANNED = """
-m.type = 'foresight' AND m.event_time_precision IN ('day', 'time') AND m.event_time COLLATE "C" < %(after)s
-AND coalesce(m.valid_to, m.event_time) COLLATE "C" >= %(first)s
+m.type = 'foresight' AND m.status = 'active' AND m.event_time_precision IN ('day', 'time')
+AND m.event_time COLLATE "C" < %(after)s AND coalesce(m.valid_to, m.event_time) COLLATE "C" >= %(first)s
 ORDER BY m.event_time COLLATE "C", m.id LIMIT %(limit)s
 """
 MOST_PLANS = 50  # a limit on work: a context has room for a few
