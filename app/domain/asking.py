@@ -1,6 +1,6 @@
 """What kind of answer a question wants, and whether a text can hold one of that kind. Pure; used by recall.
 
-Rules over the words of English questions; a question in another language is a plain `fact`, and loses nothing by it.
+Rules over the words of English questions; one that is in another language for certain is a plain `fact` (`query`).
 """
 
 import re

@@ -52,7 +52,7 @@ class Choice:
         self._words: set[str] = set()  # of what is kept, while there is too much
         self._opened: set[str] = set()
         self._counted_as = (layout, count)
-        self._heads: dict[str, int] = {}
+        self._heads: dict[tuple[str, bool], int] = {}
         # By the identity of a line, which is kept with it so that no other line can get the same.
         self._letters_of: dict[int, tuple[str, Line]] = {}
 
@@ -74,9 +74,10 @@ class Choice:
         """Tokens of a line, counted once: what stands before its words takes the same for every line of a speaker."""
         known = line.counts.get(self._counted_as)
         if known is None:
-            head = self._heads.get(line.label)
+            form = (line.label, line.all_day)
+            head = self._heads.get(form)
             if head is None:
-                head = self._heads[line.label] = self.count(self.layout.head(line))
+                head = self._heads[form] = self.count(self.layout.head(line))
             known = line.counts[self._counted_as] = head + self.count(self.layout.body(line))
         return known
 

@@ -18,13 +18,15 @@ from app.domain.rendering import (
     Packed,
     PackedSection,
     Section,
+    due_line,
     memory_line,
     render,
     turn_line,
 )
 
 __all__ = [
-    "Block", "Line", "Material", "Packed", "PackedSection", "Section", "clean", "memory_line", "pack", "turn_line",
+    "Block", "Line", "Material", "Packed", "PackedSection", "Section", "clean", "due_line", "memory_line", "pack",
+    "turn_line",
 ]  # fmt: skip
 
 TITLES_FROM = 96  # tokens; below, titles and marks would eat what the budget is for

@@ -150,9 +150,10 @@ class RecallPolicy(Section):
 
     `granularity` weighs the segment and the scene that a candidate belongs to. `type_candidates` searches each type of
     memory apart (0: together); `type_share` and `session_share` are the most of the items that one type and one session
-    may take (1: no quota); `rerank` is how many of the first a second model orders (0: none), in `rerank_seconds`.
-    `rounds` is how often a thin answer is looked for again (0: never), none of them begun after `round_seconds`;
-    `rewrite_seconds` is how long a model may take to put a question of mode `deep` in other words (0: none is asked).
+    may take (1: no quota); plans of `foresight_days` ahead are in context (0: none); `rerank` is how many of the first
+    a second model orders (0: none), in `rerank_seconds`. `rounds` is how often a thin answer is looked for again (0:
+    never), none of them begun after `round_seconds`; `rewrite_seconds` is how long a model may take to put a question
+    of mode `deep` in other words (0: none is asked).
     """
 
     dense: Signed
@@ -200,6 +201,7 @@ class RecallPolicy(Section):
     type_share: Annotated[float, Field(gt=0.0, le=1.0)]
     session_share: Annotated[float, Field(gt=0.0, le=1.0)]
     current_foresight: bool
+    foresight_days: Annotated[int, Field(ge=0, le=366)]
     rerank: Annotated[int, Field(ge=0, le=100)]
     rerank_seconds: Annotated[float, Field(gt=0.0, le=5.0)]
     rounds: Annotated[int, Field(ge=0, le=3)]

@@ -106,6 +106,7 @@ BASE: dict[str, Any] = {
         "type_share": 1.0,
         "session_share": 1.0,
         "current_foresight": False,
+        "foresight_days": 7,
         "rerank": 0,
         "rerank_seconds": 0.3,
         "rounds": 1,

@@ -1,13 +1,15 @@
 """What a recall asks: the request as plain data, and what its words mean for the signals. Pure; used by recall only."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.domain import temporal
+from app.domain import birthdays, temporal
 from app.domain.asking import Wanted, wanted_by
+from app.domain.birthdays import Birthday
+from app.domain.language import ENGLISH, UNKNOWN, language_of
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
 from app.domain.temporal_rules import Tense
@@ -117,7 +119,7 @@ class QueryPlan:
     `dense` is what the encoder gets: speakers' names are the first person there, because a name drags a small model to
     short generic turns of that speaker (measured on LoCoMo: recall@10 .508 with the name, .645 without). `lexical` is
     what BM25 gets: speakers' names are left out, because they stand in no turn of their own. `spans` are half-open and
-    already widened.
+    already widened. `language` is `und` where it cannot be told: rules over English words hold for English and for it.
     """
 
     dense: str
@@ -129,10 +131,14 @@ class QueryPlan:
     of_assistant: bool  # it asks what the assistant or a tool said
     wanted: Wanted = Wanted.FACT
     past: bool = False  # it asks what was, or for all there was: what no longer holds is as good an answer
+    language: str = UNKNOWN
 
 
-def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
-    """Read a question, given who has spoken to this user and what time it is for the caller."""
+def understand(text: str, speakers: Iterable[str], now: datetime, known: Sequence[Birthday] = ()) -> QueryPlan:
+    """Read a question, given who has spoken to this user, what time it is for the caller, and the `known` birthdays."""
+    speakers = tuple(speakers)
+    language = language_of(text)
+    english = language in {ENGLISH, UNKNOWN}
     dense, lexical = text, text
     found: list[str] = []
     for speaker in sorted(set(speakers), key=lambda name: (-len(name), name)):
@@ -140,24 +146,26 @@ def understand(text: str, speakers: Iterable[str], now: datetime) -> QueryPlan:
         if pattern is None or not pattern.search(text):
             continue
         found.append(speaker)
-        dense = pattern.sub(lambda m: "my" if m["own"] else "I", dense)
+        if english:
+            dense = pattern.sub(lambda m: "my" if m["own"] else "I", dense)
         lexical = pattern.sub(" ", lexical)
-    if not found:  # the user speaks in the first person, and "user" is no word of theirs
+    if english and not found:  # the user speaks in the first person, and "user" is no word of theirs
         dense = _THE_USER.sub(lambda m: "my" if m["own"] else "I", dense)
         lexical = _THE_USER.sub(" ", lexical)
     if not re.search(r"\w{2,}", lexical):
         lexical = text
-    wanted = wanted_by(text)
+    wanted = wanted_by(text) if english else Wanted.FACT
     return QueryPlan(
         dense=dense,
         lexical=lexical,
         speakers=tuple(sorted(found)),
         names=tuple(dict.fromkeys(_names(lexical))),
-        spans=tuple(_spans(text, now)),
-        latest=bool(_LATEST.search(text)),
-        of_assistant=bool(_OF_ASSISTANT.search(text)),
+        spans=tuple(_spans(text, speakers, now, known)),
+        latest=english and bool(_LATEST.search(text)),
+        of_assistant=english and bool(_OF_ASSISTANT.search(text)),
         wanted=wanted,
-        past=temporal.tense_of(text) is Tense.PAST or wanted in OF_ALL_TIME,
+        past=english and (temporal.tense_of(text) is Tense.PAST or wanted in OF_ALL_TIME),
+        language=language,
     )
 
 
@@ -180,9 +188,14 @@ def _names(text: str) -> Iterable[str]:
             yield name
 
 
-def _spans(text: str, now: datetime) -> Iterable[tuple[datetime, datetime]]:
+def _spans(
+    text: str, speakers: Iterable[str], now: datetime, known: Sequence[Birthday]
+) -> Iterable[tuple[datetime, datetime]]:
     offset = now.utcoffset() or timedelta(0)
-    for span in temporal.resolve(text, now):
+    relative = birthdays.resolve(text, now, known, speakers)
+    for span in relative:  # "my birthday last year" is that day, not the year
+        text = f"{text[: span.start]}{' ' * (span.end - span.start)}{text[span.end :]}"
+    for span in (*relative, *temporal.resolve(text, now)):
         start = span.when.start(offset)
         end = (span.until or span.when).end(offset)
         yield (

@@ -7,10 +7,11 @@ end of an id (`#a1b2`) would be four, a session's number (`s3`) two as well, but
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
+from app.domain.dates import Precision
 from app.domain.event import Event, Role
 from app.domain.fencing import clean, clean_lines, clean_name
 from app.domain.memory import Memory
@@ -18,7 +19,8 @@ from app.domain.query import Format
 
 Counter = Callable[[str], int]
 
-FRAMING = 4  # tokens around each message of a chat (OpenAI's own count is 3, and 1 for a name)
+FRAMING = 4  # tokens around each message of a chat: 3 of OpenAI's own count (its cookbook), and 1 for the role
+PRIMING = 3  # tokens with which the answer of a chat begins, once, by the same count
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ANY_NUMBER = 9  # all marks up to #999 take the same number of tokens
 
@@ -51,7 +53,8 @@ _PLACES = {Section.HISTORY: 1, Section.UPCOMING: 2, Section.TAIL: 3}  # after wh
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One dated line. `at` orders it; `label` is "Anna: " for a turn and empty for a memory; `role` is for messages.
+    """One dated line. `at` orders it, `all_day` where it has no hour; `label` is "Anna: " for a turn and empty for a
+    memory; `role` is for messages.
 
     `value` is what it is worth to the answer (by its place in the ranking when it is not given); `shorter` says the
     same in fewer words and takes its place when it does not fit; `said` is false for what no turn holds.
@@ -67,6 +70,7 @@ class Line:
     value: float | None = None
     shorter: "Line | None" = None
     said: bool = True
+    all_day: bool = False
     # What it takes, by layout and tokenizer: counted once for as long as the line is kept.
     counts: dict[Hashable, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -78,7 +82,7 @@ class Line:
 
     def text(self, number: int | None = None) -> str:
         """The line as it stands in a text, with its mark when it has a number."""
-        when = self.at.isoformat(" ", "minutes")[:16]
+        when = self.at.isoformat(" ", "minutes")[: 10 if self.all_day else 16]
         if number is None:
             return f"[{when}] {self.label}{self.body}"
         speaker = self.label[:-2]
@@ -114,7 +118,9 @@ class PackedSection:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A context: `tokens` counts `text`; `messages` (role, content) and their count only in that format."""
+    """A context: `tokens` counts `text`; `messages` (role, content) and what they take as a chat (each with its frame,
+    and the start of the answer) only in that format.
+    """
 
     text: str
     tokens: int
@@ -134,12 +140,21 @@ def turn_line(event: Event, text: str, section: Section) -> Line:
     return Line(str(event.id), section, event.occurred_at, event.seq, label, clean(text), event.role)
 
 
-def memory_line(memory: Memory, text: str, section: Section = Section.MEMORIES) -> Line:
+def memory_line(memory: Memory, text: str) -> Line:
     """A memory; the time that it speaks of is added where its words do not hold it."""
     body = clean(text)
     if memory.event_time and memory.event_time.text[:4] not in body:
         body += f" ({memory.event_time.text})"
-    return Line(str(memory.id), section, memory.occurred_at, 0, "", body, said=bool(memory.sources))
+    return Line(str(memory.id), Section.MEMORIES, memory.occurred_at, 0, "", body, said=bool(memory.sources))
+
+
+def due_line(memory: Memory, text: str) -> Line:
+    """A plan under the date on which it is due, in place of that on which it was said."""
+    line = memory_line(memory, text)
+    if memory.event_time is None:
+        return replace(line, section=Section.UPCOMING)
+    at = memory.event_time.start(memory.occurred_at.utcoffset() or timedelta(0))
+    return replace(line, section=Section.UPCOMING, at=at, all_day=memory.event_time.precision is not Precision.TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +189,8 @@ class Layout:
 
     @property
     def frame(self) -> int:
-        """Tokens around it all: of the message with what is remembered, or of the braces."""
-        return {Format.TEXT: 0, Format.JSON: 2, Format.MESSAGES: FRAMING}[self.format]
+        """Tokens around it all: of the message with what is remembered and of the answer's start, or of the braces."""
+        return {Format.TEXT: 0, Format.JSON: 2, Format.MESSAGES: FRAMING + PRIMING}[self.format]
 
 
 def in_order(line: Line) -> tuple[int, datetime, int]:
@@ -204,8 +219,12 @@ def render(
     if layout.format is not Format.MESSAGES:
         return Packed(text, count(text), sections, None)
     messages = _as_messages(blocks, lines, numbers, titles=layout.titles)
-    framed = sum(count(content) + FRAMING for _, content in messages)
-    return Packed(text, count(text), sections, messages, framed)
+    return Packed(text, count(text), sections, messages, chat_tokens(messages, count))
+
+
+def chat_tokens(messages: Sequence[tuple[str, str]], count: Counter) -> int:
+    """What messages take as a chat."""
+    return PRIMING + sum(count(content) + FRAMING for _, content in messages) if messages else 0
 
 
 def _numbers(lines: Sequence[Line], ids: dict[Section, list[str]]) -> list[int | None]:
@@ -260,5 +279,5 @@ def _as_messages(
 
 def _entry(line: Line, number: int | None) -> dict[str, object]:
     entry: dict[str, object] = {} if number is None else {"n": number}
-    at = line.at.isoformat(timespec="minutes")
+    at = line.at.date().isoformat() if line.all_day else line.at.isoformat(timespec="minutes")
     return {**entry, "at": at, "speaker": line.label.removesuffix(": ") or None, "text": line.body}

@@ -18,7 +18,7 @@ from app.domain.normalise import normalise
 REMEMBERED = timedelta(days=30)  # for how long what was served is recognised
 LEAST_WORDS = 3  # shorter sentences ("Yes, please.") are everybody's
 
-_DATED = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d\] ?")
+_DATED = re.compile(r"\[\d{4}-\d\d-\d\d(?: \d\d:\d\d)?\] ?")
 _LABEL = re.compile(r"[^:.!?\n]{1,128}: ")
 _MARK = re.compile(r"\s*(?:(?:[>*\u2022-]|\d{1,3}[.)])\s+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")

@@ -173,6 +173,7 @@ def answer_of(result: RecallResult) -> RecallAnswer:
             messages=None
             if packed.messages is None
             else [ContextMessage(role=role, content=content) for role, content in packed.messages],
+            message_tokens=packed.message_tokens,
         ),
         sufficient=result.sufficient,
         degraded=result.degraded,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from app.domain.birthdays import Birthday
 from app.domain.blocks import ShownBlock
 from app.domain.pending import rank_pending
 from app.domain.policy import Policy
@@ -66,6 +67,7 @@ class Gathered:
     neighbours: Mapping[UUID, Sequence[Unit]]
     tail: Sequence[Unit]
     blocks: Sequence[ShownBlock]
+    upcoming: Sequence[Unit]
     history: Sequence[Unit] | None
     judgement: Judgement
     thin: bool  # whether a further round may be of use
@@ -95,7 +97,16 @@ def prepare(conn: Connection, query: RecallQuery, memo: RecallMemo, *, model: st
             rows, total = recall.pending(conn, scope, narrowing, model=model, limit=limit)
             kept = reads.pending[limit] = PendingTurns.of(rows, total)
         pending = kept
-    return Prepared(state, reads.about, understand(query.text, reads.about.speakers, query.now), pending, reads)
+    plan = understand(query.text, reads.about.speakers, query.now, _birthdays(reads.about, narrowing))
+    return Prepared(state, reads.about, plan, pending, reads)
+
+
+def _birthdays(about: AboutUser, narrowing: Narrowing) -> list[Birthday]:
+    """Those that are known from this point of view: a part of what the user has tells nothing about the rest."""
+    if narrowing.known_at is not None or narrowing.session_id is not None or narrowing.agent_id is not None:
+        return []
+    as_of = narrowing.as_of
+    return [birthday for birthday in about.birthdays if as_of is None or birthday.known <= as_of]
 
 
 def _is_plain(narrowing: Narrowing) -> bool:
@@ -174,6 +185,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
         neighbours=reads.neighbours(near if query.mode is not Mode.FAST else []),
         tail=reads.tail(policy.recall.tail_events),
         blocks=reads.blocks(user_summary=policy.blocks.user_summary),
+        upcoming=reads.due(policy.recall.foresight_days),
         history=_history(reads, query, prepared),
         judgement=judgement,
         thin=not judgement.sufficient or is_thin(query, prepared.plan, ranked, goals=beside.goals, cosines=cosines),

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.domain.blocks import BlockKey, BlockKind, ShownBlock
 from app.domain.event import EventState
 from app.domain.memory import Source
-from app.domain.packing import Block, Line, Material, Packed, Section, memory_line, pack, turn_line
+from app.domain.packing import Block, Line, Material, Packed, Section, due_line, memory_line, pack, turn_line
 from app.domain.query import Kind, Order, RecallQuery
 from app.domain.ranking import Item, types_in_turn
 from app.domain.secrets import mask
@@ -49,6 +49,7 @@ class RecallResult:
     sufficient: bool
     degraded: bool
     pending_not_ranked: int
+    upcoming: Sequence[str]  # the statements in the context that are due
     trace: dict[str, Any] | None
 
     @property
@@ -70,6 +71,7 @@ def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: 
         format_=query.format,
         count=counter(family_of(query.tokenizer)),
     )
+    due = {id_ for section in packed.sections if section.name == Section.UPCOMING.value for id_ in section.ids}
     return RecallResult(
         items=items,
         context=packed,
@@ -77,6 +79,7 @@ def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: 
         sufficient=gathered.sufficient,
         degraded=degraded,
         pending_not_ranked=gathered.prepared.pending.not_ranked,
+        upcoming=[hide(unit) for unit in gathered.upcoming if str(unit.id) in due],
         trace=_trace(gathered, seconds) if query.trace else None,
     )
 
@@ -146,7 +149,25 @@ def _material(gathered: Gathered, hide: Hide) -> Material:
         items=lines,
         neighbours=[_line(unit, hide, found) for unit in around.values()],
         history=_history(gathered.history, in_tail, hide),
+        upcoming=_upcoming(gathered, in_tail, hide),
     )
+
+
+def _upcoming(gathered: Gathered, in_tail: set[UUID], hide: Hide) -> list[Line]:
+    """What is due, soonest first, but for what the tail of the session or a turn among the items says already. A plan
+    that is an item itself stands once: here while there is room, else among the items.
+    """
+    turns = in_tail | {item.id for item in gathered.items if item.kind is Kind.EVENT}
+    lines = []
+    for unit in gathered.upcoming:
+        plan = unit.memory
+        if plan is None or any(source.event_id in turns for source in plan.sources):
+            continue
+        line = unit.lines.get((Section.UPCOMING, hide))
+        if line is None:
+            line = unit.lines[Section.UPCOMING, hide] = due_line(plan, hide(unit))
+        lines.append(line)
+    return lines
 
 
 def _block(block: ShownBlock, hide: Hide) -> Block:
@@ -196,6 +217,7 @@ def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
     plan = gathered.prepared.plan
     return {
         "plan": {
+            "language": plan.language,
             "dense": mask(plan.dense),
             "lexical": mask(plan.lexical),
             "speakers": list(plan.speakers),

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from app.domain.blocks import ShownBlock
@@ -42,6 +42,7 @@ class Reads:
     tails: dict[tuple[str, int], list[Unit]] = field(default_factory=dict)
     blocks: dict[tuple[str, bool], list[ShownBlock]] = field(default_factory=dict)
     histories: dict[int, list[Unit]] = field(default_factory=dict)
+    plans: dict[tuple[date, date], list[Unit]] = field(default_factory=dict)
     carried: Mapping[int, SeenTurn] = field(default_factory=dict)
 
     counted: int = 0  # what the memo took its size to be last

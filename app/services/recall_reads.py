@@ -3,11 +3,13 @@ first thing is missing. Used by `recall.gather`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
 from uuid import UUID
 
 from app.domain.blocks import ShownBlock
-from app.domain.query import RecallQuery
+from app.domain.foresight import due
+from app.domain.query import Mode, Narrowing, RecallQuery
 from app.domain.units import Unit
 from app.services.recall_memo import Reads
 from app.storage import blocks, recall, recall_memories
@@ -86,6 +88,22 @@ class ReadThrough:
                 self.reader(), self.query.scope, self.query.session_id, user_summary=user_summary
             )
         return kept[key]
+
+    def due(self, days: int) -> list[Unit]:
+        """The plans that are due within so many days. They are of the present and of all that the user has: a narrower
+        view, and a fast recall, leave them out.
+        """
+        query = self.query
+        view = replace(query.narrowing, include_archived=False, latest_only=False)
+        if not days or query.mode is Mode.FAST or view != Narrowing():
+            return []
+        # Read for a day more to either side: which day it is depends on where each plan was made.
+        today = query.now.astimezone(UTC).date()
+        key = (today - timedelta(days=1), today + timedelta(days=days + 1))
+        kept = self.known.plans
+        if key not in kept:
+            kept[key] = recall_memories.plans(self.reader(), query.scope, query.now, key, model=self.model)
+        return due(kept[key], query.now, days)
 
     def history(self, limit: int) -> list[Unit]:
         """All turns in the order in which they were said, `limit` at most."""

@@ -24,6 +24,7 @@ from app.storage.db import Connection
 def hashes_of(result: RecallResult, format_: Format, known: LineHashes) -> set[int]:
     """The sentences of an answer. A context in JSON is no text that a line could be compared with: its items stand."""
     found = statement_hashes((item.text for item in result.items if item.kind is Kind.MEMORY), known)
+    found |= statement_hashes(result.upcoming, known)
     found |= turn_hashes((item.text for item in result.items if item.kind is Kind.EVENT), known)
     return found if format_ is Format.JSON else found | context_hashes(result.context.text, known)
 

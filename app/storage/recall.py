@@ -6,12 +6,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from app.domain.birthdays import Birthday, birthday_of
+from app.domain.dates import CalendarDate
 from app.domain.event import Event
 from app.domain.policy import DEFAULT, Policy, load_policy
 from app.domain.query import Narrowing
@@ -33,7 +35,11 @@ SELECT (SELECT min(expires_at) FROM memories WHERE project_id = %(project)s AND 
         AND expires_at > now()) AS next_expiry,
        (SELECT coalesce(sum(events), 0)::bigint FROM sessions
         WHERE project_id = %(project)s AND user_id = %(user)s) AS events,
-       ARRAY(SELECT DISTINCT name FROM speakers WHERE project_id = %(project)s AND user_id = %(user)s) AS speakers
+       ARRAY(SELECT DISTINCT name FROM speakers WHERE project_id = %(project)s AND user_id = %(user)s) AS speakers,
+       (SELECT coalesce(json_agg(json_build_array(subject, value, event_time, valid_to, extract(epoch FROM live_from),
+                                                  utc_offset) ORDER BY live_from, id), '[]')
+        FROM memories WHERE project_id = %(project)s AND user_id = %(user)s AND attribute = 'birthday'
+        AND subject IS NOT NULL AND status = 'active' AND (expires_at IS NULL OR expires_at > now())) AS birthdays
 """
 
 NOTHING_KNOWN: Mapping[UUID, "SeenTurn"] = MappingProxyType({})
@@ -92,6 +98,7 @@ class AboutUser:
     events: int
     speakers: tuple[str, ...]
     next_expiry: datetime | None = None
+    birthdays: tuple[Birthday, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +131,23 @@ def _policy(body: str) -> Policy:
 
 
 def about_user(conn: Connection, scope: UserScope) -> AboutUser:
-    """Size and speakers in one round trip."""
+    """Size, speakers and birthdays in one round trip."""
     row = conn.execute(ABOUT_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
-    return AboutUser(int(row.get("events") or 0), tuple(row.get("speakers") or ()), row.get("next_expiry"))
+    known = (_birthday(*entry) for entry in row.get("birthdays") or ())
+    return AboutUser(
+        int(row.get("events") or 0),
+        tuple(row.get("speakers") or ()),
+        row.get("next_expiry"),
+        tuple(birthday for birthday in known if birthday is not None),
+    )
+
+
+def _birthday(  # noqa: PLR0913, PLR0917 - the columns of a row
+    subject: str, value: str | None, event_time: str | None, valid_to: str | None, epoch: float, offset: int
+) -> Birthday | None:
+    known = datetime.fromtimestamp(float(epoch), timezone(timedelta(seconds=offset)))
+    when, until = (CalendarDate.parse(text) if text else None for text in (event_time, valid_to))
+    return birthday_of(subject, value, when, until, known)
 
 
 def narrow(narrowing: Narrowing, *, point_of_view_only: bool = False) -> tuple[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ the search that needs no index.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +46,15 @@ FROM {relation} m WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND 
 ENTITIES = (
     "ARRAY(SELECT n.normalised FROM memory_entities o JOIN entities n ON n.id = o.entity_id WHERE o.memory_id = m.id)"
 )
+
+# Dates are text that sorts as the days do; that of a month names no day. The status is one that `holds` lets through;
+# named again, the index of the plans that are active serves.
+PLANNED = """
+m.type = 'foresight' AND m.status = 'active' AND m.event_time_precision IN ('day', 'time')
+AND m.event_time COLLATE "C" < %(after)s AND coalesce(m.valid_to, m.event_time) COLLATE "C" >= %(first)s
+ORDER BY m.event_time COLLATE "C", m.id LIMIT %(limit)s
+"""
+MOST_PLANS = 50  # a limit on work: a context has room for a few
 
 VECTORS = """
 SELECT t.id, t.version, v.dense, v.sparse, v.sparse_window
@@ -92,6 +101,17 @@ def memories(  # noqa: PLR0913 - whose, from which view, how much of them
     named = values | {"ids": list(ids), "model": model, "project": scope.project_id, "user": scope.user_id}
     rows = conn.execute(sql, named).fetchall()
     return {row["id"]: _found(row, narrowing) for row in rows}
+
+
+def plans(conn: Connection, scope: UserScope, now: datetime, days: tuple[date, date], *, model: str) -> list[Unit]:
+    """Plans of the present that take up any of these days (first and last), soonest first; those with a day only."""
+    condition, values = holds(Narrowing(), now)
+    visible, _ = recall.narrow(Narrowing())
+    sql = SELECT.format(visible=visible, relation="memories", entities=ENTITIES, condition=f"{condition} AND {PLANNED}")
+    first, last = days
+    named = values | {"first": first.isoformat(), "after": (last + timedelta(days=1)).isoformat(), "limit": MOST_PLANS}
+    named |= {"model": model, "project": scope.project_id, "user": scope.user_id}
+    return [_found(row, Narrowing()) for row in conn.execute(sql, named).fetchall()]
 
 
 def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> dict[UUID, frozenset[UUID]]:

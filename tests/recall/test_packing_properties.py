@@ -13,7 +13,7 @@ from app.domain.event import Role
 from app.domain.fencing import clean, clean_name
 from app.domain.packing import Block, Line, Material, Section, pack
 from app.domain.query import Format
-from app.domain.rendering import FRAMING, in_order
+from app.domain.rendering import in_order
 from app.domain.tokens import TokenizerFamily, counter
 
 START = datetime(2025, 5, 4, 10, 0, tzinfo=UTC)
@@ -42,7 +42,8 @@ def lines(draw, section, least=0, most=8):
         body = f"{number} {clean(draw(TEXT))}".rstrip()
         role = draw(st.sampled_from(Role))
         value = draw(st.none() | st.floats(0, 10))
-        made.append(Line(number, section, at, n, label, body, role, value, short))
+        all_day = section is Section.UPCOMING and draw(st.booleans())
+        made.append(Line(number, section, at, n, label, body, role, value, short, all_day=all_day))
     return made
 
 
@@ -73,8 +74,8 @@ def check(case):
     assert packed.tokens == count(packed.text) <= budget
     assert (packed.messages is not None) == (format_ is Format.MESSAGES)
     if packed.messages is not None:
-        framed = sum(count(content) + FRAMING for _, content in packed.messages)
-        assert packed.message_tokens == framed <= budget
+        framed = sum(3 + 1 + count(content) for _, content in packed.messages)  # 3 for each, 1 for its role
+        assert packed.message_tokens == (framed + 3 if framed else 0) <= budget  # 3 begin the answer
     given = [*material.tail, *material.items, *material.neighbours, *material.upcoming, *(material.history or ())]
     known = {line.id: line for whole in given for line in (whole, whole.shorter) if line is not None}
     ids = [i for section in packed.sections for i in section.ids]
@@ -95,7 +96,7 @@ def shown_ids(packed, format_, known):
         entries = [entry for group in document.values() if isinstance(group, list) for entry in group]
         texts = [(f"{entry['speaker']}: " if entry["speaker"] else "") + entry["text"] for entry in entries]
     else:
-        dated = re.findall(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\] (.*)$", packed.text, re.MULTILINE)
+        dated = re.findall(r"^\[\d{4}-\d\d-\d\d(?: \d\d:\d\d)?\] (.*)$", packed.text, re.MULTILINE)
         texts = [re.sub(r"^(.*?) ?#\d+: ", lambda m: f"{m[1]}: " if m[1] else "", text, count=1) for text in dated]
     shown = []
     for text in texts:

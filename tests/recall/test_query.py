@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.domain.asking import Wanted
 from app.domain.query import understand
 
 NOW = datetime(2025, 6, 20, 12, 0, tzinfo=UTC)
@@ -41,6 +42,25 @@ def test_times_become_ranges_with_two_days_of_slack():
     ((start, end),) = understand("What did I do on 3 May 2025?", (), NOW).spans
     assert start == datetime(2025, 5, 1, tzinfo=UTC)
     assert end == datetime(2025, 5, 6, tzinfo=UTC)
+
+
+def test_rules_over_english_words_leave_out_another_language():
+    plan = understand(
+        "Qu'est-ce que Melanie aime maintenant, et qui a dit \u00e7a ? Now you can list all her hobbies",
+        {"Melanie"},
+        NOW,
+    )
+    assert plan.language == "und", "two languages are none"
+    plan = understand("Was hat mir Melanie empfohlen, jetzt und when?", {"Melanie"}, NOW)
+    assert (plan.language, plan.dense) == ("de", "Was hat mir Melanie empfohlen, jetzt und when?")
+    assert (plan.wanted, plan.latest, plan.past, plan.of_assistant) == (Wanted.FACT, False, False, False)
+    assert plan.speakers == ("Melanie",)
+    assert "Melanie" not in plan.lexical
+
+
+def test_what_cannot_be_told_is_read_as_english():
+    plan = understand("Melanie latest", {"Melanie"}, NOW)
+    assert (plan.language, plan.dense, plan.latest) == ("und", "I latest", True)
 
 
 @pytest.mark.parametrize("text", ["", " ", "?", "\u2028", "'s", "I", "Melanie's", "a" * 8_192, "\U0001f600"])

@@ -235,6 +235,11 @@ def test_formats(user, format_):
     context = user.ask("cats", format=format_, session_id="s1")["context"]
     assert "Bazyl" in context["text"]
     assert (context["messages"] is not None) == (format_ == "messages")
+    if format_ == "messages":
+        chat = 3 + sum(4 + count_tokens(message["content"]) for message in context["messages"])
+        assert context["message_tokens"] == chat <= context["max_tokens"]
+    else:
+        assert context["message_tokens"] is None
 
 
 def test_usage_is_recorded_unless_refused(user):

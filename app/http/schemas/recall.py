@@ -137,13 +137,17 @@ class ContextMessage(AnswerModel):
 
 
 class RecallContext(AnswerModel):
-    """Ready to paste into a prompt; `tokens` counts `text` and never passes `max_tokens`."""
+    """Ready to paste into a prompt; neither `tokens` (of `text`) nor `message_tokens` passes `max_tokens`."""
 
     text: str
     tokens: int
     max_tokens: int
     sections: list[ContextSection]
     messages: Annotated[list[ContextMessage] | None, Field(description="only with format `messages`")]
+    message_tokens: Annotated[
+        int | None,
+        Field(description="what `messages` take as a chat: their content, 4 for each and its role, 3 for the answer"),
+    ]
 
 
 class RecallAnswer(AnswerModel):
