@@ -15,7 +15,7 @@ from app.storage import work
 from tests.support.served import serve
 
 
-def test_live_and_ready(served):
+def test_live_and_ready(served, nothing_to_do):
     with httpx.Client(base_url=served.url) as client:
         assert client.get("/health/live").json() == {"status": "ok"}
         ready = client.get("/health/ready")
@@ -41,7 +41,7 @@ class Broken:
         return getattr(self._part, name)
 
 
-def test_without_index_or_redis_it_is_ready_but_degraded(gateway):
+def test_without_index_or_redis_it_is_ready_but_degraded(gateway, nothing_to_do):
     for name, part in (("index", Broken(gateway.index)), ("hints", Broken(gateway.hints))):
         context = replace(gateway, **{name: part}, settings=gateway.settings.model_copy(update={"qdrant_url": "x"}))
         with serve(context) as running:

@@ -42,6 +42,7 @@ def test_the_torch_encoder_keeps_the_port(torch_encoder):
     np.testing.assert_allclose(torch_encoder.encode_query("hello"), torch_encoder.encode(["hello"])[0], atol=1e-5)
 
 
+@pytest.mark.long
 def test_an_intact_export_is_left_alone_and_a_damaged_one_made_again(model_dir, tmp_path):
     target = tmp_path / SLUG
     shutil.copytree(model_dir / SLUG, target)

@@ -51,14 +51,12 @@ class User:
 
 
 @pytest.fixture(scope="package")
-def served(gateway, owner_database):
-    with owner_database.transaction(None) as conn:
-        conn.execute("DELETE FROM work")  # what earlier tests left undone would come first
+def served(gateway):
     with serve(gateway) as running:
         yield running
 
 
 @pytest.fixture
-def user(served, project):
+def user(served, project, nothing_to_do):
     with served.client(new_key(served.context.db, project)) as http:
         yield User(http, served.context, f"user-{next(USERS)}")
