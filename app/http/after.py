@@ -17,7 +17,7 @@ from app.context import ProcessContext
 from app.domain.scope import UserScope
 from app.domain.served import LineHashes
 from app.services import recall, served
-from app.storage.failures import UNAVAILABLE
+from app.storage.failures import ANY_FAILURE
 
 GATHER_SECONDS = 0.2  # how long notes are gathered into one transaction per user
 IDLE_SECONDS = 30.0  # between two looks at what is kept while nobody asks
@@ -82,7 +82,7 @@ class AfterAnswers:
             for scope, answers in _by_user(taken).items():
                 try:
                     self._write(scope, answers)
-                except UNAVAILABLE as error:
+                except ANY_FAILURE as error:
                     self._context.logger.warning("served_not_noted", error=type(error).__name__, answers=len(answers))
             with self._changed:
                 self._in_hand = set()

@@ -89,7 +89,7 @@ def prepare(conn: Connection, query: RecallQuery, memo: RecallMemo, *, model: st
     state = recall.state_of_user(conn, scope)
     reads = memo.reads(scope, (state.version, model), query.now) if _is_plain(narrowing) else Reads()
     if reads.about is None:
-        reads.about = recall.about_user(conn, scope)
+        reads.about = recall.about_user(conn, scope, query.now)
     pending = NOTHING_PENDING
     if Kind.EVENT in narrowing.searched:
         limit = state.policy.recall.pending_ranked
@@ -138,6 +138,7 @@ def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, hits: Hit
     reads.outdated()
     reads.tail(policy.recall.tail_events)
     reads.blocks(user_summary=policy.blocks.user_summary)
+    reads.due(policy.recall.foresight_days)
     _history(reads, query, prepared)
 
 

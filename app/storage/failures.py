@@ -20,6 +20,10 @@ TRANSIENT: tuple[type[Exception], ...] = (
 )
 
 
+# Anything that a statement or its connection can end in: for what may be given up, whatever the reason.
+ANY_FAILURE: tuple[type[Exception], ...] = (*UNAVAILABLE, psycopg.Error)
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the database was at fault and not the statement; one that ran into its timeout will do so again."""
     return isinstance(error, TRANSIENT) and not isinstance(error, psycopg.errors.QueryCanceled)

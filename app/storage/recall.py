@@ -39,7 +39,7 @@ SELECT (SELECT min(expires_at) FROM memories WHERE project_id = %(project)s AND 
        (SELECT coalesce(json_agg(json_build_array(subject, value, event_time, valid_to, extract(epoch FROM live_from),
                                                   utc_offset) ORDER BY live_from, id), '[]')
         FROM memories WHERE project_id = %(project)s AND user_id = %(user)s AND attribute = 'birthday'
-        AND subject IS NOT NULL AND status = 'active' AND (expires_at IS NULL OR expires_at > now())) AS birthdays
+        AND subject IS NOT NULL AND status = 'active' AND (expires_at IS NULL OR expires_at > %(now)s)) AS birthdays
 """
 
 NOTHING_KNOWN: Mapping[UUID, "SeenTurn"] = MappingProxyType({})
@@ -130,9 +130,10 @@ def _policy(body: str) -> Policy:
     return load_policy(json.loads(body))
 
 
-def about_user(conn: Connection, scope: UserScope) -> AboutUser:
+def about_user(conn: Connection, scope: UserScope, now: datetime) -> AboutUser:
     """Size, speakers and birthdays in one round trip."""
-    row = conn.execute(ABOUT_USER, {"project": scope.project_id, "user": scope.user_id}).fetchone() or {}
+    values = {"project": scope.project_id, "user": scope.user_id, "now": now}
+    row = conn.execute(ABOUT_USER, values).fetchone() or {}
     known = (_birthday(*entry) for entry in row.get("birthdays") or ())
     return AboutUser(
         int(row.get("events") or 0),

@@ -21,13 +21,13 @@ class Notes:
     """In the place of the two writers: what was written, by transaction."""
 
     def __init__(self, monkeypatch):
-        self.written, self.failing, self.changed = [], set(), threading.Condition()
+        self.written, self.failing, self.changed = [], {}, threading.Condition()
         monkeypatch.setattr("app.http.after.recall.record_usage", self._used)
         monkeypatch.setattr("app.http.after.served.note", self._said)
 
     def _used(self, _conn, scope, used, at):
         if scope in self.failing:
-            raise psycopg.OperationalError("gone")
+            raise self.failing[scope]
         with self.changed:
             self.written.append((scope, dict(used), at))
             self.changed.notify_all()
@@ -118,9 +118,10 @@ def test_one_user_is_written_when_that_is_asked(notes, context):
     assert context.db.opened == [BEN, ANNA]
 
 
-def test_a_failure_of_one_user_is_no_failure_of_another(notes, context):
+@pytest.mark.parametrize("error", [psycopg.OperationalError("gone"), psycopg.errors.ForeignKeyViolation("erased")])
+def test_a_failure_of_one_user_is_no_failure_of_another(notes, context, error):
     after = AfterAnswers(context)
-    notes.failing = {ANNA}
+    notes.failing = {ANNA: error}
     after.note(answer(ANNA, uuid4()))
     after.note(answer(BEN, uuid4()))
     after.flush()

@@ -1,7 +1,6 @@
 """The remote encoder against a local endpoint with good and bad days."""
 
 import json
-import time
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from app.inference.protocol import EncoderUnavailableError
 from app.inference.remote import Endpoint, RemoteEncoder
 from app.inference.select import load_encoder
 from app.settings import Settings
-from tests.support.scripted_endpoint import Endpoints, Reply, raw, status
+from tests.support.scripted_endpoint import Reply, endpoints, late, raw, status
 
 
 def vector(text: str) -> list[float]:
@@ -35,16 +34,13 @@ def rows(*embeddings: list[Any]) -> Reply:
     return raw(json.dumps({"data": [{"index": i, "embedding": e} for i, e in enumerate(embeddings)]}).encode())
 
 
-def slow(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    time.sleep(0.6)
-    return good(body)
+slow = late(good, 0.6)
 
 
 @pytest.fixture
 def endpoint():
-    endpoint = Endpoints(good)
-    yield endpoint
-    endpoint.close()
+    with endpoints(good) as running:
+        yield running
 
 
 @pytest.fixture

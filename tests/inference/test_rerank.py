@@ -12,7 +12,7 @@ from app.inference.rerank import BoundedReranker, RerankerUnavailableError
 from app.inference.rerank_remote import RemoteReranker, RerankEndpoint
 from app.inference.select import load_reranker
 from app.settings import Settings
-from tests.support.scripted_endpoint import Endpoints, raw, status
+from tests.support.scripted_endpoint import endpoints, late, raw, status
 from tests.support.scripted_reranker import ScriptedReranker, backwards, failing
 
 TEXTS = ["a", "bbb", "cc"]
@@ -29,16 +29,13 @@ def good(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     return 200, {}, json.dumps({"results": found, "usage": {}} if named else found).encode()
 
 
-def slow(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    time.sleep(0.5)
-    return good(body)
+slow = late(good, 0.5)
 
 
 @pytest.fixture
 def endpoint():
-    endpoint = Endpoints(good)
-    yield endpoint
-    endpoint.close()
+    with endpoints(good) as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from itertools import count
 import httpx
 import pytest
 
+from app.domain.policy import DEFAULT
 from app.domain.work import WorkKind
 from app.ledger.runner import Runner
 from tests.support.served import new_key, serve
@@ -38,6 +39,12 @@ class User:
         answer = self.http.post("/v1/recall", json={"user_id": self.id, "query": query, **options})
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    def choose(self, **settings):
+        """These settings of `recall` for the project, all others as by default."""
+        policy = DEFAULT.model_dump(mode="json")
+        policy["recall"] |= settings
+        assert self.http.put("/v1/policy", json={"policy": policy}).status_code == 200
 
     def settle(self, timeout=30.0):
         deadline = time.monotonic() + timeout

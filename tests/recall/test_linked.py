@@ -90,9 +90,7 @@ def test_links_are_read_only_for_a_policy_that_weighs_them(user, counted):
     user.settle()
     before = user.ask("Which pet does Anna have?", include=["trace"])
     assert counted == []
-    policy = DEFAULT.model_dump(mode="json")
-    policy["recall"] |= {"linked": 0.5, "pagerank": 0.3}
-    assert user.http.put("/v1/policy", json={"policy": policy}).status_code == 200
+    user.choose(linked=0.5, pagerank=0.3)
     answer = user.ask("Which pet does Anna have?", include=["trace"])
     (found,) = counted
     assert found, "memories of one session and day are linked"

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.policy import DEFAULT
 from app.domain.reranked import reordered
 from app.inference.rerank import BoundedReranker
 from tests.support.ranked import items
@@ -56,12 +55,6 @@ def scripted(served):
     bounded.close()
 
 
-def choose(user, **settings):
-    policy = DEFAULT.model_dump(mode="json")
-    policy["recall"] |= settings
-    assert user.http.put("/v1/policy", json={"policy": policy}).status_code == 200
-
-
 def ids(answer):
     return [one["id"] for one in answer["items"]]
 
@@ -79,7 +72,7 @@ def farm(user):
 
 def test_the_first_items_are_reordered_and_say_why(farm, scripted):
     before = farm.ask(QUESTION, limit=5)
-    choose(farm, rerank=3)
+    farm.choose(rerank=3)
     after = farm.ask(QUESTION, limit=5, include=["trace"])
     assert ids(after) == [*ids(before)[2::-1], *ids(before)[3:]]
     assert [one["scores"].get("rerank") for one in after["items"]] == [2.0, 1.0, 0.0, None, None]
@@ -94,7 +87,7 @@ def test_the_first_items_are_reordered_and_say_why(farm, scripted):
 
 def test_what_lies_below_the_limit_can_rise_into_it(farm, scripted):
     before = farm.ask(QUESTION, limit=5)
-    choose(farm, rerank=5)
+    farm.choose(rerank=5)
     assert ids(farm.ask(QUESTION, limit=2)) == ids(before)[:2:-1]
 
 
@@ -119,7 +112,7 @@ def test_the_default_asks_nobody(farm, scripted):
 )
 def test_what_goes_wrong_leaves_the_order_and_is_counted(farm, scripted, script, kind):
     before = farm.ask(QUESTION)
-    choose(farm, rerank=10, rerank_seconds=0.2)
+    farm.choose(rerank=10, rerank_seconds=0.2)
     scripted.script = script
     answer = farm.ask(QUESTION)
     assert ids(answer) == ids(before)
@@ -131,13 +124,13 @@ def test_what_goes_wrong_leaves_the_order_and_is_counted(farm, scripted, script,
 
 def test_a_policy_that_asks_where_none_is_set(farm):
     before = farm.ask(QUESTION)
-    choose(farm, rerank=10)
+    farm.choose(rerank=10)
     assert ids(farm.ask(QUESTION)) == ids(before)
     assert outcome(farm) == "not_configured"
 
 
 def test_a_rare_word_of_what_was_just_said_stays_first(farm, scripted):
-    choose(farm, rerank=10)
+    farm.choose(rerank=10)
     farm.say({"id": "fresh", "content": "The zephyrine thing."})
     answer = farm.ask("farm animals zephyrine")
     assert answer["items"][0]["sources"][0]["client_id"] == "fresh"
@@ -151,7 +144,7 @@ def test_no_secret_is_sent(user, scripted):
         {"content": "The farm has a pond."},
     )
     user.settle()
-    choose(user, rerank=10)
+    user.choose(rerank=10)
     user.ask("My password is hunter2hunter2, which account of the farm is it for?")
     assert scripted.asked
     assert "hunter2hunter2" not in str(scripted.asked)

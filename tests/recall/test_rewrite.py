@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.policy import DEFAULT
 from app.domain.query import RecallQuery
 from app.domain.scope import UserScope
 from app.domain.units import turn_unit
@@ -88,9 +87,7 @@ def model(served):
 
 
 def choose(user, **settings):
-    policy = DEFAULT.model_dump(mode="json")
-    policy["recall"] |= {"rounds": 0} | settings
-    assert user.http.put("/v1/policy", json={"policy": policy}).status_code == 200
+    user.choose(**{"rounds": 0} | settings)
 
 
 def ask(user, **options):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from app.domain.policy import DEFAULT
 from app.domain.scope import UserScope
 from app.index.protocol import IndexUnavailableError
 from app.inference.protocol import EncoderUnavailableError
@@ -23,9 +22,7 @@ TWO_GOALS = "How late was the bus and which yacht did we hire?"
 
 
 def choose(user, **settings):
-    policy = DEFAULT.model_dump(mode="json")
-    policy["recall"] |= {"candidates": 10, "round_seconds": 9.0} | settings  # few candidates of a short history
-    assert user.http.put("/v1/policy", json={"policy": policy}).status_code == 200
+    user.choose(**{"candidates": 10, "round_seconds": 9.0} | settings)  # few candidates of a short history
 
 
 def ask(user, query=TWO_STEPS, **options):

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.memory import MemoryType
-from app.domain.policy import DEFAULT
 from app.domain.query import Kind
 from app.domain.shares import Cap, within_shares
 from tests.support.ranked import items
@@ -84,9 +83,7 @@ def test_one_session_may_be_held_to_its_share(two_sessions):
     question = "Which apple trees are in the garden?"
     before = two_sessions.ask(question, limit=4)
     assert sessions(before).count("long") > 2
-    policy = DEFAULT.model_dump(mode="json")
-    policy["recall"] |= {"session_share": 0.5}
-    assert two_sessions.http.put("/v1/policy", json={"policy": policy}).status_code == 200
+    two_sessions.choose(session_share=0.5)
     after = two_sessions.ask(question, limit=4)
     assert sessions(after).count("long") == 2
     assert set(sessions(after)) == {"long", "short", "other"}

@@ -2,7 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,6 +17,26 @@ def status(code: int, **headers: str) -> Reply:
 
 def raw(content: bytes) -> Reply:
     return lambda _body: (200, {}, content)
+
+
+def late(reply: Reply, seconds: float) -> Reply:
+    """The same reply after a pause, for clients that do not wait so long."""
+
+    def paused(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        time.sleep(seconds)
+        return reply(body)
+
+    return paused
+
+
+@contextmanager
+def endpoints(good: Reply) -> Iterator["Endpoints"]:
+    """An endpoint for the time of the block."""
+    running = Endpoints(good)
+    try:
+        yield running
+    finally:
+        running.close()
 
 
 class Endpoints:
