@@ -3,7 +3,6 @@ shared names and source turns adds. Pure; used by `columns` and `ranking`, for p
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -31,34 +30,40 @@ def gained(found: Candidates, totals: Vector) -> Vector:
     totals. So a total plus the whole of it has the order of the walk; 0 for what hangs together with nothing.
     """
     size = len(found.rows)
-    edges = [*_links(found), *_sources(found), *_names(found)]
-    seeds = np.exp(totals - totals.max())
+    names, edges = _names(found)
+    edges += _links(found)
+    edges += _sources(found)
+    seeds = np.zeros(size + names)
+    seeds[:size] = np.exp(totals - totals.max())
     seeds /= seeds.sum()
-    nodes = 1 + max((max(one, other) for one, other, _ in edges), default=0)
-    padded = np.concatenate([seeds, np.zeros(max(0, nodes - size))])
-    shares = pagerank(padded, edges)[:size]
-    return np.asarray(np.log(shares / seeds), dtype=np.float64)
+    shares = pagerank(seeds, edges)
+    return np.asarray(np.log(shares[:size] / seeds[:size]), dtype=np.float64)
 
 
-def _links(found: Candidates) -> Iterator[Edge]:
+def _links(found: Candidates) -> list[Edge]:
     place = found.place
-    for one, other, weight in found.links:
-        if one.int in place and other.int in place:
-            yield place[one.int], place[other.int], weight
+    return [
+        (place[one.int], place[other.int], weight)
+        for one, other, weight in found.links
+        if one.int in place and other.int in place
+    ]
 
 
-def _sources(found: Candidates) -> Iterator[Edge]:
+def _sources(found: Candidates) -> list[Edge]:
     """From each memory to the turns that it rests on."""
-    for memory, turns in enumerate(found.cites):
-        yield from ((memory, turn, 1.0) for turn in turns)
+    return [(memory, turn, 1.0) for memory, turns in enumerate(found.cites) if turns for turn in turns]
 
 
-def _names(found: Candidates) -> Iterator[Edge]:
-    """From memories to the names that they share, as nodes after the rows; a name of many says little of each."""
+def _names(found: Candidates) -> tuple[int, list[Edge]]:
+    """From memories to the names that they share, as nodes after the rows; a name of many says little of each. How many
+    these are, and the edges.
+    """
     holders: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(found.rows):
-        for name in sorted(row.unit.entities):
-            holders[name].append(number)
-    shared = [numbers for numbers in holders.values() if len(numbers) > 1]
-    for node, numbers in enumerate(shared, start=len(found.rows)):
-        yield from ((number, node, 1.0 / len(numbers)) for number in numbers)
+        if row.unit.entities:
+            for name in row.unit.entities:
+                holders[name].append(number)
+    shared = [numbers for _, numbers in sorted(holders.items()) if len(numbers) > 1]
+    first = len(found.rows)
+    edges = [(number, first + node, 1.0 / len(numbers)) for node, numbers in enumerate(shared) for number in numbers]
+    return len(shared), edges

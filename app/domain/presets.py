@@ -95,7 +95,7 @@ BASE: dict[str, Any] = {
         "retention": 0.1,
         "granularity": 0.0,
         "linked": 0.0,
-        "pagerank": 0.0,
+        "pagerank": 0.2,
         "fusion": "zscore",
         "candidates": 100,
         "pending_ranked": 1_000,

@@ -10,11 +10,13 @@ from app.domain.fusion import Vector
 from app.domain.units import Candidates
 
 ROUNDS = 8  # of a chain of replacements
+WITHIN = 1.0  # of the totals: what stands further behind answers another question than the old turn does
 
 
 def gained(found: Candidates, totals: Vector) -> Vector:
     """What each candidate gains (or loses) when every turn of a statement that no longer holds changes places with the
-    best of what replaced it, where that stands behind it. A turn that a memory of today rests on keeps its place.
+    best of what replaced it, where that stands closely behind it. A turn that a memory of today rests on keeps its
+    place.
     """
     pairs = _pairs(found)
     changed = totals.copy()
@@ -22,7 +24,7 @@ def gained(found: Candidates, totals: Vector) -> Vector:
         before = changed.copy()
         for old, successors in pairs:
             best = max(successors, key=lambda row: float(changed[row]))
-            if changed[best] < changed[old]:
+            if changed[old] - WITHIN <= changed[best] < changed[old]:
                 changed[best], changed[old] = changed[old], changed[best]
         if np.array_equal(before, changed):
             break

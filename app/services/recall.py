@@ -135,6 +135,7 @@ def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, hits: Hit
         if query.mode is not Mode.FAST:
             best = sorted(turns, key=lambda unit: -(hits.turns.get(unit.id.int, NOTHING).text or 0.0))
             reads.neighbours([unit.id for unit in best[: query.limit]])
+    recall_links.among(reads, policy, memories)
     reads.outdated()
     reads.tail(policy.recall.tail_events)
     reads.blocks(user_summary=policy.blocks.user_summary)
@@ -165,7 +166,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
     memories = recall_units.shown(reads.memories(named), policy, query.now)
     turns = reads.turns(_wanted(query, prepared, hits, memories, [id_.int for id_ in units.segments.nearest]))
     rows = _rows(prepared, question, hits, turns, memories)
-    links = [*recall_links.among(reader, query, policy, memories), *beside.links]
+    links = [*recall_links.among(reads, policy, memories), *beside.links]
     candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes, links)
     fading = policy.retention
     weighing = recall_links.following(policy.recall) if beside.links else policy.recall

@@ -6,7 +6,7 @@ from uuid import UUID
 from app.domain.policy import Policy, RecallPolicy
 from app.domain.query import RecallQuery
 from app.domain.units import Link, Unit
-from app.services.recall_reads import Reader
+from app.services.recall_reads import Reader, ReadThrough
 from app.storage import links
 
 MOST_HOPS = 60  # links that are looked at: a memory has some ten of them
@@ -33,8 +33,8 @@ def followed(reader: Reader, query: RecallQuery, scores: Mapping[UUID, float]) -
     return [link for link in found if link[1] in best]
 
 
-def among(reader: Reader, query: RecallQuery, policy: Policy, memories: Sequence[Unit]) -> list[Link]:
+def among(reads: ReadThrough, policy: Policy, memories: Sequence[Unit]) -> list[Link]:
     """Links with both ends among the memories, as they were known from the point of view of the query."""
     if not weighed(policy) or len(memories) < 2:
         return []
-    return links.among(reader(), query.scope, [unit.id for unit in memories], known_at=query.narrowing.known_at)
+    return reads.links([unit.id for unit in memories])

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from app.domain.blocks import ShownBlock
 from app.domain.scope import UserScope
-from app.domain.units import Unit
+from app.domain.units import Link, Unit
 from app.services.recall_pending import PendingTurns
 from app.storage.recall import AboutUser, SeenTurn
 
@@ -39,6 +39,7 @@ class Reads:
     memories: dict[int, Unit | None] = field(default_factory=dict)
     outdated: Mapping[UUID, frozenset[UUID]] | None = None
     neighbours: dict[UUID, list[Unit]] = field(default_factory=dict)
+    links: dict[int, list[Link]] = field(default_factory=dict)  # that start at a memory
     tails: dict[tuple[str, int], list[Unit]] = field(default_factory=dict)
     blocks: dict[tuple[str, bool], list[ShownBlock]] = field(default_factory=dict)
     histories: dict[int, list[Unit]] = field(default_factory=dict)

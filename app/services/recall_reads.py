@@ -10,9 +10,9 @@ from uuid import UUID
 from app.domain.blocks import ShownBlock
 from app.domain.foresight import due
 from app.domain.query import Mode, Narrowing, RecallQuery
-from app.domain.units import Unit
+from app.domain.units import Link, Unit
 from app.services.recall_memo import Reads
-from app.storage import blocks, recall, recall_memories
+from app.storage import blocks, links, recall, recall_memories
 from app.storage.db import Connection
 
 Reader = Callable[[], Connection]  # the transaction of this step; opened by the first call
@@ -65,6 +65,17 @@ class ReadThrough:
             scope, narrowing = self.query.scope, self.query.narrowing
             kept.update(recall.neighbours(self.reader(), scope, narrowing, missing))
         return {id_: kept[id_] for id_ in ids}
+
+    def links(self, ids: Sequence[UUID]) -> list[Link]:
+        """The links among these memories."""
+        kept, wanted = self.known.links, {id_.int for id_ in ids}
+        missing = [id_ for id_ in ids if id_.int not in kept]
+        if missing:
+            kept.update((id_.int, []) for id_ in missing)
+            query = self.query
+            for link in links.starting_at(self.reader(), query.scope, missing, known_at=query.narrowing.known_at):
+                kept[link[0].int].append(link)
+        return [link for id_ in ids for link in kept[id_.int] if link[1].int in wanted]
 
     def tail(self, limit: int) -> list[Unit]:
         """The last turns of the session that was named."""

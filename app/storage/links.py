@@ -24,20 +24,22 @@ def insert(conn: Connection, scope: UserScope, new: Sequence[NewMemory]) -> None
         )
 
 
-AMONG = """
+FROM = """
 SELECT from_id, to_id, max(weight) AS weight FROM links
-WHERE project_id = %(project)s AND user_id = %(user)s AND from_id = ANY (%(ids)s) AND to_id = ANY (%(ids)s)
+WHERE project_id = %(project)s AND user_id = %(user)s AND from_id = ANY (%(ids)s)
   AND type <> 'contradicts' AND (%(known_at)s::timestamptz IS NULL OR created_at <= %(known_at)s)
 GROUP BY from_id, to_id
 """
 
 
-def among(
+def starting_at(
     conn: Connection, scope: UserScope, ids: Sequence[UUID], *, known_at: datetime | None = None
 ) -> list[tuple[UUID, UUID, float]]:
-    """Which of these memories are linked and how strongly, but for what contradicts; as it was known then."""
+    """The links that start at these memories and how strong they are, but for what contradicts; as it was known then.
+    What lies at the other end need not be shown.
+    """
     values = {"project": scope.project_id, "user": scope.user_id, "ids": list(ids), "known_at": known_at}
-    return [(row["from_id"], row["to_id"], row["weight"]) for row in conn.execute(AMONG, values).fetchall()]
+    return [(row["from_id"], row["to_id"], row["weight"]) for row in conn.execute(FROM, values).fetchall()]
 
 
 HOPS = """

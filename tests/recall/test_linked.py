@@ -20,7 +20,7 @@ FOUND = EVIDENCE | {FACT.id: Evidence(0.6, 5.0), VIEW.id: Evidence(0.4, 2.0), GR
 
 
 def asked(*linked, **settings):
-    weights = Weights(DEFAULT.recall.model_copy(update=settings), DEFAULT.retention.tau_days)
+    weights = Weights(DEFAULT.recall.model_copy(update={"pagerank": 0.0} | settings), DEFAULT.retention.tau_days)
     found = candidates([MOVED, OTHER, SMALL], [FACT, VIEW, GREETING], FOUND, links=linked)
     return {item.id: item for item in rank(PLAN, WORDS, found, weights, NOW, 10)}
 
@@ -75,24 +75,27 @@ HOME = (
 def counted(monkeypatch):
     """How often links were read."""
     calls = []
-    real = links.among
+    real = links.starting_at
 
-    def among(*args, **options):
+    def starting_at(*args, **options):
         calls.append(real(*args, **options))
         return calls[-1]
 
-    monkeypatch.setattr(links, "among", among)
+    monkeypatch.setattr(links, "starting_at", starting_at)
     return calls
 
 
 def test_links_are_read_only_for_a_policy_that_weighs_them(user, counted):
     user.say(*HOME)
     user.settle()
+    user.choose(linked=0.0, pagerank=0.0, rounds=0)
     before = user.ask("Which pet does Anna have?", include=["trace"])
     assert counted == []
-    user.choose(linked=0.5, pagerank=0.3)
+    user.choose(linked=0.5, pagerank=0.3, rounds=0)
     answer = user.ask("Which pet does Anna have?", include=["trace"])
     (found,) = counted
+    user.ask("Which pet does Anna have?", include=["trace"])
+    assert len(counted) == 1, "they are kept while nothing changes"
     assert found, "memories of one session and day are linked"
     assert {item["id"] for item in answer["items"]} == {item["id"] for item in before["items"]}
     assert any("pagerank" in one["signals"] for one in answer["trace"]["candidates"])
@@ -107,5 +110,5 @@ def test_links_are_as_they_were_known_then(user, project):
     ids = [item["id"] for item in page]
     scope = UserScope(project.project_id, user.id)
     with user.context.db.transaction(scope) as conn:
-        assert links.among(conn, scope, ids)
-        assert links.among(conn, scope, ids, known_at=NOW) == []
+        assert links.starting_at(conn, scope, ids)
+        assert links.starting_at(conn, scope, ids, known_at=NOW) == []
