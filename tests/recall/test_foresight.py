@@ -8,7 +8,7 @@ from app.domain.scope import UserScope
 from app.storage import recall_memories
 
 SAID = datetime.now(UTC) - timedelta(days=40)
-FILLER = tuple(f"The garden needs water, remark number {i} about tomatoes and beans. " * 6 for i in range(40))
+FILLER = tuple(f"The garden needs water, remark number {i} about tomatoes and beans. " * 6 for i in range(14))
 
 
 def on(days):

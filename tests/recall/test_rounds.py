@@ -22,7 +22,8 @@ TWO_GOALS = "How late was the bus and which yacht did we hire?"
 
 
 def choose(user, **settings):
-    user.choose(**{"candidates": 10, "round_seconds": 9.0} | settings)  # few candidates of a short history
+    """Few candidates of a short history, and no walk over links that takes the second step in the first round."""
+    user.choose(**{"candidates": 10, "round_seconds": 9.0, "pagerank": 0.0} | settings)
 
 
 def ask(user, query=TWO_STEPS, **options):
