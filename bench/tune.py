@@ -1,15 +1,16 @@
 """Fits the weights of recall's signals on conversations, through the traces of a running service.
 
-    python bench/tune.py --locomo FILE --scenarios FILE --key KEY [--base-url URL] [--suffix S] [--ridge 2] [--write]
-        [--fusion zscore|minmax|rank] [--set name=value ...] [--rounds 2]
+    python bench/tune.py --locomo FILE --scenarios FILE --key KEY [--base-url URL] [--suffix S] [--ridge .7]
+        [--slack 3.5] [--write] [--fusion zscore|minmax|rank] [--set name=value ...] [--rounds 2]
 
 Both data sets must have been posted and processed (tools/score_locomo.py and tools/score_scenarios.py do that). Every
 question is asked with `include: ["trace"]`; a linear model over the signals is fitted so that each evidence turn stands
-above the other candidates, log(1 + sum exp(other - evidence)), with a ridge. It prints the figures on the data itself
-and cross-validated: each conversation (and a fifth of the scenarios) scored with weights that never saw it. `--write`
-prints the weights as the policy has them. Signals of weight 0 take part too; those that are not computed then do with a
-tiny one (`--set linked=1e-6`). `--fusion` fits weights for another way to scale the signals; with `--rounds 2` the
-fitted weights choose the candidates of a second fit. The policy of the project is changed meanwhile and put back.
+above the other candidates, log(1 + sum exp(other - evidence - slack)), with a ridge: with slack 0 the first place alone
+weighs, with more the first ones together. It prints the figures on the data itself and cross-validated: each
+conversation (and a fifth of the scenarios) scored with weights that never saw it. `--write` prints the weights as the
+policy has them. Signals of weight 0 take part too; those that are not computed then do with a tiny one (`--set
+linked=1e-6`). `--fusion` fits weights for another way to scale the signals; with `--rounds 2` the fitted weights choose
+the candidates of a second fit. The policy of the project is changed meanwhile and put back.
 """
 
 import argparse
@@ -50,6 +51,18 @@ class Asked:
     def gold(self) -> npt.NDArray[np.bool_]:
         """Which candidates lead to evidence."""
         return np.array([bool(self.evidence.intersection(turns)) for turns in self.turns])
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How weights are fitted: the ridge, the weights that are given by the place of their signal, how many of the best
+    others the last fits look at, and how far (in totals) evidence may stand behind the others together.
+    """
+
+    ridge: float
+    fixed: dict[int, float]
+    upper: int
+    slack: float
 
 
 def questions(args: argparse.Namespace) -> Iterator[tuple[str, str, Question]]:
@@ -95,36 +108,31 @@ def _clients(http: httpx.Client, user: str) -> Iterator[tuple[str, str]]:
             return
 
 
-def fit(asked: Sequence[Asked], ridge: float, fixed: dict[int, float], upper: int) -> Array:
-    """The weights; questions without evidence among their candidates teach nothing. Of the others only the `upper`
-    best by a first fit count in a second one, so that the order near the top decides.
+def fit(asked: Sequence[Asked], fitting: Fitting) -> Array:
+    """The weights; questions without evidence among their candidates teach nothing. Of the others only the upper
+    ones by a first fit count in a second one, so that the order near the top decides.
     """
     usable = [one for one in asked if one.gold.any() and not one.gold.all()]
-    weights = _fit([(one.features, one.gold) for one in usable], ridge, fixed)
+    weights = _fit([(one.features, one.gold) for one in usable], fitting)
     for _ in range(2):
         near = []
         for one in usable:
             others = np.flatnonzero(~one.gold)
-            kept = others[np.argsort(-(one.features @ weights)[others])][:upper]
+            kept = others[np.argsort(-(one.features @ weights)[others])][: fitting.upper]
             rows = np.concatenate([np.flatnonzero(one.gold), kept])
             near.append((one.features[rows], one.gold[rows]))
-        weights = _fit(near, ridge, fixed, weights)
+        weights = _fit(near, fitting, weights)
     return weights
 
 
-def _fit(
-    asked: Sequence[tuple[Array, npt.NDArray[np.bool_]]],
-    ridge: float,
-    fixed: dict[int, float],
-    start: Array | None = None,
-) -> Array:
+def _fit(asked: Sequence[tuple[Array, npt.NDArray[np.bool_]]], fitting: Fitting, start: Array | None = None) -> Array:
     features = np.concatenate([one for one, _ in asked])
     gold = np.concatenate([hit for _, hit in asked])
     sizes = [len(hit) for _, hit in asked]
     first, of = np.cumsum([0, *sizes[:-1]]), np.repeat(np.arange(len(asked)), sizes)
     share = np.array([1.0 / math.sqrt(hit.sum()) for _, hit in asked])
     places = np.flatnonzero(gold)
-    free = np.array([number not in fixed for number in range(features.shape[1])])
+    free = np.array([number not in fitting.fixed for number in range(features.shape[1])])
 
     def loss(weights: Array) -> tuple[float, Array]:
         score = features @ weights
@@ -132,15 +140,15 @@ def _fit(
         top = np.maximum.reduceat(other, first)
         mass = np.where(gold, 0.0, np.exp(other - top[of]))
         total = np.add.reduceat(mass, first) + 1e-30
-        behind = (top + np.log(total))[of[places]] - score[places]
+        behind = (top + np.log(total))[of[places]] - score[places] - fitting.slack
         pull = share[of[places]] / (1.0 + np.exp(-np.clip(behind, -50, 50)))
         slope = mass / total[of] * np.bincount(of[places], weights=pull, minlength=len(asked))[of]
         slope[places] -= pull
-        value = float((np.logaddexp(0.0, behind) * share[of[places]]).sum() + ridge * weights @ weights / 2)
-        return value, (features.T @ slope + ridge * weights) * free
+        value = float((np.logaddexp(0.0, behind) * share[of[places]]).sum() + fitting.ridge * weights @ weights / 2)
+        return value, (features.T @ slope + fitting.ridge * weights) * free
 
     begin = np.zeros(features.shape[1]) if start is None else start.copy()
-    for number, value in fixed.items():
+    for number, value in fitting.fixed.items():
         begin[number] = value
     found: Array = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
     return found
@@ -178,7 +186,10 @@ def main() -> None:
     parser.add_argument("--key", required=True)
     parser.add_argument("--base-url", default="http://127.0.0.1:8000")
     parser.add_argument("--suffix", default="")
-    parser.add_argument("--ridge", type=float, default=2.0)
+    parser.add_argument("--ridge", type=float, default=0.7)
+    parser.add_argument(
+        "--slack", type=float, default=3.5, help="how far evidence may stand behind the others together"
+    )
     parser.add_argument("--upper", type=int, default=40, help="others of each question that the last fits look at")
     parser.add_argument("--without", nargs="*", default=[], help="signals whose weight stays 0")
     parser.add_argument("--ablate", action="store_true", help="what each signal is worth")
@@ -193,21 +204,22 @@ def main() -> None:
         names, asked = collect(http, args)
         chosen = FIXED | dict.fromkeys(args.without, 0.0)
         fixed = {names.index(name): value for name, value in chosen.items() if name in names}
+        fitting = Fitting(args.ridge, fixed, args.upper, args.slack)
         for _ in range(args.rounds - 1):
-            write(http, dict(zip(names, fit(asked, args.ridge, fixed, args.upper).tolist(), strict=True)) | changes)
+            write(http, dict(zip(names, fit(asked, fitting).tolist(), strict=True)) | changes)
             _, asked = collect(http, args)
-    report(names, asked, args, fixed)
+    report(names, asked, args, fitting)
 
 
-def report(names: Sequence[str], asked: Sequence[Asked], args: argparse.Namespace, fixed: dict[int, float]) -> None:
+def report(names: Sequence[str], asked: Sequence[Asked], args: argparse.Namespace, fitting: Fitting) -> None:
     """Figures on the data, cross-validated, and the weights."""
-    weights = fit(asked, args.ridge, fixed, args.upper)
+    weights = fit(asked, fitting)
     held: dict[str, list[Array]] = {"locomo": [], "scenarios": []}
     talks = sorted({one.fold for one in asked if one.data == "locomo"})
     for number, talk in enumerate(talks):
         away = {("locomo", talk), ("scenarios", str(number % FOLDS))}
         seen = [one for one in asked if (one.data, one.fold) not in away]
-        found = fit(seen, args.ridge, fixed, args.upper)
+        found = fit(seen, fitting)
         for data, rows in held.items():
             rows.append(score([one for one in asked if one.data == data and (data, one.fold) in away], found))
     print(f"{'':24}" + " ".join(f"{name:>9}" for name in ("recall@5", "recall@10", "recall@20", "ndcg@10", "hit@3")))

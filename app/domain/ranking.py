@@ -24,7 +24,7 @@ from app.domain.units import Candidates, Unit
 # A memory stands for its turn when it holds nearly as much of what the question asks as the turn itself.
 COVERS_TEXT = 0.6
 COVERS_DENSE = 0.0
-FURTHER = 0.5  # what a further memory of a turn that has its place already stands behind: other turns are news
+FURTHER = 0.3  # what a further memory of a turn that has its place already stands behind: other turns are news
 LOOKED_AT = 4  # units for each item
 MEMORIES_PER_TURN = 2  # items that one turn may give
 TURN = "turn"

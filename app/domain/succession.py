@@ -10,7 +10,7 @@ from app.domain.fusion import Vector
 from app.domain.units import Candidates
 
 ROUNDS = 8  # of a chain of replacements
-WITHIN = 1.0  # of the totals: what stands further behind answers another question than the old turn does
+WITHIN = 0.6  # of the totals: what stands further behind answers another question than the old turn does
 
 
 def gained(found: Candidates, totals: Vector) -> Vector:

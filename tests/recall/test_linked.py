@@ -60,7 +60,7 @@ def test_the_walk_is_in_the_total_and_in_the_trace():
     without, walked = asked(LINK), asked(LINK, pagerank=0.5)
     assert "pagerank" not in without[VIEW.id].columns
     gain = walked[VIEW.id].columns["pagerank"]
-    assert gain > 0
+    assert gain > asked(pagerank=0.5)[VIEW.id].columns["pagerank"]
     assert walked[VIEW.id].total == pytest.approx(without[VIEW.id].total + 0.5 * gain)
 
 
