@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from fastapi import BackgroundTasks
 from starlette.responses import Response
@@ -129,15 +129,16 @@ def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, f
     rewritten = recall_rounds.rewrite(edge, query, prepared, seconds) if query.mode is Mode.DEEP else None
     began = context.monotonic()
     with timed(edge, seconds, "encode"):
-        # The encoder leaves the interpreter to others while it computes: the words are searched meanwhile.
-        by_words = context.beside.submit(first_look, edge, query, prepared)
-        question = recall_search.ask(context.encoder, prepared.plan)
+        # The encoder leaves the interpreter to others while it computes: the words are searched meanwhile, not before,
+        # because the index keeps it to itself.
+        by_words = cache(lambda: context.beside.submit(first_look, edge, query, prepared))
+        question = recall_search.ask(context.encoder, prepared.plan, starting=by_words)
         if query.mode is not Mode.FAST:
             prepared = recall.embed_pending(context.encoder, prepared, question)
     beside = ALONE
     if rewritten is not None and question.vector is not None:
         beside = recall_rounds.in_other_words(edge, query, prepared, rewritten, seconds)
-    looked = look(edge, query, prepared, question, seconds, by_words=by_words, beside=beside)
+    looked = look(edge, query, prepared, question, seconds, by_words=by_words(), beside=beside)
     gathered = recall_rounds.further(edge, query, prepared, looked, seconds, began=began)
     gathered = replace(gathered, rewritten=rewritten)
     if prepared.policy.recall.rerank:

@@ -16,7 +16,7 @@ from app.domain.tokens import count_tokens, truncate_to_tokens
 from app.inference.manifest import fingerprint
 from app.inference.microbatch import MicroBatcher
 from app.inference.pooling import Matrix, pool_windows
-from app.inference.protocol import EncoderUnavailableError
+from app.inference.protocol import EncoderUnavailableError, Starting, not_awaited
 
 _BATCH_TEXTS = 32
 
@@ -65,7 +65,7 @@ class RemoteEncoder:
         self._sleep = sleep
         headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
         self._client = httpx.Client(timeout=endpoint.timeout, headers=headers)
-        self._queries = MicroBatcher(lambda texts: self._encode(texts, _QUERY_ATTEMPTS), largest=_BATCH_TEXTS)
+        self._queries = MicroBatcher(self.encode_queries, largest=_BATCH_TEXTS)
 
     def __enter__(self) -> Self:
         return self
@@ -89,12 +89,13 @@ class RemoteEncoder:
         """See `Encoder`."""
         return self._encode(texts, _ATTEMPTS)
 
-    def encode_query(self, text: str) -> npt.NDArray[np.float32]:
+    def encode_query(self, text: str, starting: Starting = not_awaited) -> npt.NDArray[np.float32]:
         """See `Encoder`."""
-        return self._queries.encode(text)
+        return self._queries.encode(text, starting)
 
-    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+    def encode_queries(self, texts: Sequence[str], starting: Starting = not_awaited) -> Matrix:
         """See `Encoder`."""
+        starting()
         return self._encode(texts, _QUERY_ATTEMPTS)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from transformers.utils.logging import disable_progress_bar
 from app.inference.manifest import DEFAULT_MODEL, fingerprint, model_slug
 from app.inference.microbatch import MicroBatcher
 from app.inference.pooling import Matrix, pool_windows
-from app.inference.protocol import EncoderUnavailableError
+from app.inference.protocol import EncoderUnavailableError, Starting, not_awaited
 
 _BATCH_TEXTS = 32
 _OVERLAP = 32  # word pieces, as in `onnx`
@@ -40,7 +40,7 @@ class TorchEncoder:
         self._dimension: int = self._model.get_embedding_dimension()
         self._max_tokens: int = self._model.max_seq_length
         self._lock = threading.Lock()  # a fast tokenizer keeps its truncation settings, so it is not shared
-        self._queries = MicroBatcher(lambda texts: self._encode(texts, "query"), largest=_BATCH_TEXTS)
+        self._queries = MicroBatcher(self.encode_queries, largest=_BATCH_TEXTS)
 
     @property
     def fingerprint(self) -> str:
@@ -56,12 +56,13 @@ class TorchEncoder:
         """See `Encoder`."""
         return self._encode(texts, "document")
 
-    def encode_query(self, text: str) -> npt.NDArray[np.float32]:
+    def encode_query(self, text: str, starting: Starting = not_awaited) -> npt.NDArray[np.float32]:
         """See `Encoder`."""
-        return self._queries.encode(text)
+        return self._queries.encode(text, starting)
 
-    def encode_queries(self, texts: Sequence[str]) -> Matrix:
+    def encode_queries(self, texts: Sequence[str], starting: Starting = not_awaited) -> Matrix:
         """See `Encoder`."""
+        starting()
         return self._encode(texts, "query")
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.domain import sufficiency
 from app.domain.scope import UserScope
 from app.index.protocol import IndexUnavailableError
 from app.inference.protocol import EncoderUnavailableError
@@ -56,6 +57,12 @@ def talk(user):
     return user
 
 
+@pytest.fixture
+def never_enough(monkeypatch):
+    """No answer is sufficient, whatever the weights of the judgement are."""
+    monkeypatch.setattr(sufficiency, "THRESHOLD", 100.0)
+
+
 def test_a_second_round_finds_what_the_first_leads_to(talk):
     choose(talk, rounds=0)
     thin = ask(talk)
@@ -83,7 +90,7 @@ def test_what_the_first_round_found_best_stays(talk, mode):
     assert len(later) == 5
 
 
-def test_each_of_two_goals_is_looked_for(talk):
+def test_each_of_two_goals_is_looked_for(talk, never_enough):
     choose(talk, rounds=0)
     thin = ask(talk, TWO_GOALS)
     choose(talk)
@@ -95,7 +102,7 @@ def test_each_of_two_goals_is_looked_for(talk):
     assert holds(answer, "Puffin")
 
 
-def test_fast_has_no_further_round_and_deep_has_more(talk):
+def test_fast_has_no_further_round_and_deep_has_more(talk, never_enough):
     assert rounds(ask(talk, mode="fast")) == []
     deep = ask(talk, mode="deep")
     assert 1 < len(rounds(deep)) <= 3
@@ -136,7 +143,7 @@ def clock(served):
     object.__setattr__(served.context, "monotonic", real)
 
 
-def test_no_round_begins_once_the_time_is_up(talk, clock):
+def test_no_round_begins_once_the_time_is_up(talk, clock, never_enough):
     choose(talk, round_seconds=0.9)
     assert rounds(ask(talk)) == [{"questions": [], "links": 0, "new": 0, "milliseconds": 0.0, "ended": "time"}]
     choose(talk, round_seconds=0.6)  # four times that in mode deep: one round fits
