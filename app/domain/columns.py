@@ -6,7 +6,7 @@ Used by `ranking` and, through the trace of an answer, by bench/tune.py, which f
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -28,6 +28,7 @@ HOLDS = {
     "holds_place": Wanted.PLACE,
     "holds_person": Wanted.PERSON,
 }
+SINCE = FACTS.index("since")  # what retention is made of follows it
 BEST_OF_SESSION = 3
 SESSION_WIDTH = 1 << 24  # more than any session has turns
 
@@ -57,7 +58,7 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     """
     scale = SCALES[fusion]
     rows = found.rows
-    facts = np.array([row.unit.facts for row in rows], dtype=np.float64).reshape(len(rows), len(FACTS)).T
+    facts = np.frombuffer(b"".join([row.unit.facts for row in rows])).reshape(len(rows), len(FACTS)).T
     turns, said, questions, echoes, lengths = facts[:5]
     is_turn, sessions = turns > 0, facts[5].astype(np.int64)
     raw = signals.retrieved(rows, is_turn, found.limit)
@@ -68,7 +69,10 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     lowest = float(raw["dense"][is_turn].min()) if is_turn.any() else 0.0
     alone = np.where(is_turn, lowest, raw["dense"])  # of a turn whose neighbour is no candidate
     after = _at(questions, around[-1], np.zeros(len(rows)))
-    following = scale(_at(raw["dense"], around[1], alone), known, is_turn)
+
+    def following() -> Vector:
+        return scale(_at(raw["dense"], around[1], alone), known, is_turn)
+
     best = coverage.best
     session_words, session_dense = _of_sessions(sessions, coverage, raw["dense"], is_turn)
     inside, near = signals.times(rows, said, plan)
@@ -77,19 +81,16 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     is_outdated = np.array([not plan.past and row.unit.id in found.outdated for row in rows]) if found.outdated else 0.0
     columns = {
         "dense": dense,
-        "text": scale(raw["sparse"], sample=is_turn),
         "window": scale(raw["window"], sample=is_turn),
         "memory": scale(_of_memories(raw["dense"], found.cited), known, is_turn),
         "told": is_told.astype(np.float64),
         "outdated": is_outdated * (1.0 - is_told),
-        "following": following,
         "coverage": coverage.own,
         "around": coverage.around,
         "nearby": coverage.nearby,
         "session": best * scale(session_words, sample=is_turn),
         "session_dense": best * scale(session_dense, sample=is_turn),
         "dense_with_words": best * dense,
-        "following_with_words": best * following,
         "time": inside,
         "near_time": near,
         "question": questions,
@@ -100,12 +101,17 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "latest": float(plan.latest) * recency,
     }
     apart: dict[str, Callable[[], Vector]] = {
+        "text": lambda: scale(raw["sparse"], sample=is_turn),
+        "following": following,
+        "following_with_words": lambda: best * following(),
         "speaker": lambda: signals.speakers(rows, plan),
         "entity": lambda: signals.names(rows, plan),
         **{name: partial(signals.holding, rows, plan, kind) for name, kind in HOLDS.items()},
         "length": lambda: standard(lengths, is_turn),
         "late": lambda: signals.late(said),
-        "retention": lambda: signals.retention(rows, tau_days, now, use_gain) if tau_days else np.ones(len(rows)),
+        "retention": lambda: (
+            signals.retention(facts[SINCE:], tau_days, now, use_gain) if tau_days else np.ones(len(rows))
+        ),
         "granularity": lambda: signals.granularities(found, is_turn, raw["dense"]),
     }
     if found.links:
@@ -113,9 +119,15 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     return columns | {name: column() for name, column in apart.items() if name in wanted}, raw
 
 
+@lru_cache(maxsize=256)
+def weights_of(policy: RecallPolicy) -> tuple[tuple[str, float], ...]:
+    """The settings of the policy that may be weights of columns and are not 0; one policy asks again and again."""
+    return tuple((name, value) for name, value in policy if isinstance(value, float) and value)
+
+
 def blended(columns: Mapping[str, Vector], weights: RecallPolicy) -> Vector:
     """The weighted sum."""
-    weighed = [(weight, column) for name, column in columns.items() if (weight := float(getattr(weights, name)))]
+    weighed = [(weight, columns[name]) for name, weight in weights_of(weights) if name in columns]
     if not weighed:
         return np.zeros(len(columns["dense"]))
     total: Vector = np.array([weight for weight, _ in weighed]) @ np.array([column for _, column in weighed])

@@ -9,7 +9,7 @@ import numpy as np
 from app.domain.fusion import Vector
 
 DAMPING = 0.5  # HippoRAG's: half of the weight stays with the seeds
-ROUNDS = 20  # the rest that is not yet in place is .5 ** 20
+ROUNDS = 12  # the rest that is not yet in place is .5 ** 12
 
 Edge = tuple[int, int, float]
 

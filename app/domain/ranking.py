@@ -12,7 +12,7 @@ from uuid import UUID
 
 from app.domain import succession
 from app.domain.alike import Told
-from app.domain.columns import EVERYTHING, blended, columns_of
+from app.domain.columns import EVERYTHING, blended, columns_of, weights_of
 from app.domain.fusion import Vector, squash
 from app.domain.linked import gained
 from app.domain.policy import RecallPolicy, TauDays
@@ -50,7 +50,7 @@ class Weights:
         """The signals that count, and those that are shown."""
         if self.everything:
             return EVERYTHING
-        return {*SHOWN, *(name for name, value in self.recall if value)}
+        return {*SHOWN, *(name for name, _ in weights_of(self.recall))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from app.domain.asking import Wanted
 from app.domain.fusion import Mask, Vector, floor, standard
 from app.domain.granularity import entropy_weights, standing
+from app.domain.memory import MemoryType
 from app.domain.policy import TauDays
 from app.domain.query import QueryPlan
 from app.domain.units import Candidates, Row, Unit
@@ -18,24 +19,27 @@ NEAR_DAYS = 10.0
 HALF_RECENT = 30.0  # days after which what was said is half as recent; memory types fade on their own scale
 DAY = 86_400.0
 
+LEAST_STABILITY = 0.01
+
 Places = npt.NDArray[np.int64]
+Matrix = npt.NDArray[np.float64]
 
 
 def retrieved(rows: Sequence[Row], is_turn: Mask, limit: int) -> dict[str, Vector]:
     """Raw scores of the index's signals. Missing ones are bounded by their list, for turns and memories apart."""
-    text = [row.evidence.text for row in rows]
-    # A memory has no window: it stands for itself.
-    window = [row.evidence.text if row.unit.event is None else row.evidence.window for row in rows]
+    # Evidence is (dense, text, window); None becomes NaN.
+    scores = np.array([score for row in rows for score in row.evidence], dtype=np.float64).reshape(len(rows), 3)
+    scores[:, 2] = np.where(is_turn, scores[:, 2], scores[:, 1])  # a memory has no window: it stands for itself
     listed = np.ones(len(rows), dtype=bool)
     for number, (_, _, pending) in enumerate(rows):
         if pending is not None:
             listed[number] = False
-            text[number] = pending.text if text[number] is None else text[number]
-            window[number] = pending.window if window[number] is None else window[number]
+            own = scores[number, 1:]
+            own[:] = np.where(np.isnan(own), (pending.text, pending.window), own)
     return {
-        "dense": _bounded([row.evidence.dense for row in rows], listed, is_turn, limit, lexical=False),
-        "sparse": _bounded(text, listed, is_turn, limit, lexical=True),
-        "window": _bounded(window, listed, is_turn, limit, lexical=True),
+        "dense": _bounded(scores[:, 0], listed, is_turn, limit, lexical=False),
+        "sparse": _bounded(scores[:, 1], listed, is_turn, limit, lexical=True),
+        "window": _bounded(scores[:, 2], listed, is_turn, limit, lexical=True),
     }
 
 
@@ -98,20 +102,15 @@ def times(rows: Sequence[Row], said: Vector, plan: QueryPlan) -> tuple[Vector, V
     return inside, near
 
 
-def retention(rows: Sequence[Row], tau_days: TauDays, now: datetime, use_gain: float = 1.0) -> Vector:
-    """R = exp(-dt / (tau * S)) since a memory was recorded or last used; a raw turn does not fade. Each use adds
-    `use_gain` to S.
+def retention(facts: Matrix, tau_days: TauDays, now: datetime, use_gain: float = 1.0) -> Vector:
+    """R = exp(-dt / (tau * S)) since a memory was recorded or last used; a raw turn does not fade, nor does what is
+    frozen. Each use adds `use_gain` to S. `facts` are the last four of `units.FACTS`, each over all candidates.
     """
-    kept = np.ones(len(rows))
-    fading = [
-        (number, row.unit.since, tau * (max(memory.stability, 0.01) + use_gain * memory.use_count))
-        for number, row in enumerate(rows)
-        if (memory := row.unit.memory) is not None and not memory.frozen and (tau := tau_days.of(memory.type)) > 0
-    ]
-    if fading:
-        numbers, since, scales = np.array(fading).T
-        kept[numbers.astype(np.int64)] = np.exp(-np.maximum(now.timestamp() - since, 0.0) / DAY / scales)
-    return kept
+    since, stability, uses, types = facts
+    taus = np.array([*(tau_days.of(type_) for type_ in MemoryType), 0.0])  # the last is of what has no type
+    scales = taus[types.astype(np.int64)] * (np.maximum(stability, LEAST_STABILITY) + use_gain * uses)
+    faded = np.exp(-np.maximum(now.timestamp() - since, 0.0) / DAY / np.where(scales > 0, scales, 1.0))
+    return np.where(scales > 0, faded, 1.0)
 
 
 def recency(said: Vector, now: datetime) -> Vector:
@@ -153,8 +152,8 @@ def granularities(found: Candidates, is_turn: Mask, dense: Vector) -> Vector:
     return lifted
 
 
-def _bounded(scores: Sequence[float | None], listed: Mask, is_turn: Mask, limit: int, *, lexical: bool) -> Vector:
-    values = np.array(scores, dtype=np.float64)  # None becomes NaN
+def _bounded(scores: Vector, listed: Mask, is_turn: Mask, limit: int, *, lexical: bool) -> Vector:
+    values = scores.copy()
     known = ~np.isnan(values)
     for kind in (is_turn, ~is_turn):
         bound = floor(values[kind & known & listed], limit=limit, lexical=lexical)

@@ -5,6 +5,7 @@ and what this question found out about it), and all rows together. Made by `serv
 
 import math
 import re
+import struct
 import zlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +20,19 @@ from app.domain.asking import Wanted, can_answer
 from app.domain.event import Event, Role
 from app.domain.fusion import Evidence
 from app.domain.granularity import NO_UNITS, Granularity
-from app.domain.memory import Memory
+from app.domain.memory import Memory, MemoryType
 from app.domain.normalise import normalise
 from app.domain.pending import PendingScore
 from app.domain.rendering import Line
 from app.domain.secrets import mask
 
 NOTHING = Evidence()
-FACTS = ("is_turn", "said", "asks", "echo", "length", "session", "place")
+FACTS = ("is_turn", "said", "asks", "echo", "length", "session", "place", "since", "stability", "uses", "type")
 
 _ASKS = re.compile(r"\?[\s\"')\]]*\Z")
+_PACKED = struct.Struct(f"={len(FACTS)}d")
 _NONE = frozenset[str]()
+_TYPES = {type_: float(number) for number, type_ in enumerate(MemoryType)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,10 @@ class Unit:
         return math.log1p(len(self.event.content.split())) if self.event else 0.0
 
     @cached_property
-    def facts(self) -> tuple[float, ...]:
-        """What columns are made of, in the order of `FACTS`."""
-        event = self.event
-        return (
+    def facts(self) -> bytes:
+        """What columns are made of, as doubles in the order of `FACTS`."""
+        event, memory = self.event, self.memory
+        return _PACKED.pack(
             float(event is not None),
             self.said,
             float(self.asks),
@@ -113,6 +116,10 @@ class Unit:
             self.length,
             float(_session_number(event.session_id)) if event is not None else -1.0,
             float(event.place) if event is not None and event.place is not None else -1.0,
+            self.since,
+            memory.stability if memory else 1.0,
+            float(memory.use_count) if memory else 0.0,
+            _TYPES[memory.type] if memory and not memory.frozen else -1.0,
         )
 
     @cached_property
