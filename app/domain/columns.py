@@ -78,7 +78,9 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
     inside, near = signals.times(rows, said, plan)
     recency = signals.recency(said, now)
     is_told = ~is_turn | np.array([bool(memories) for memories in found.cited], dtype=bool)
-    is_outdated = np.array([not plan.past and row.unit.id in found.outdated for row in rows]) if found.outdated else 0.0
+    is_outdated = np.zeros(len(rows))
+    if not plan.past:
+        is_outdated[[found.place[turn.int] for turn in found.outdated if turn.int in found.place]] = 1.0
     columns = {
         "dense": dense,
         "window": scale(raw["window"], sample=is_turn),

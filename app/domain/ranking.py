@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
+import numpy as np
+
 from app.domain import succession
 from app.domain.alike import Told
 from app.domain.columns import EVERYTHING, blended, columns_of, weights_of
@@ -53,7 +55,7 @@ class Weights:
         return {*SHOWN, *(name for name, _ in weights_of(self.recall))}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """Candidates with their columns; `total` is by row."""
 
@@ -62,6 +64,12 @@ class Table:
     raw: Mapping[str, Vector]
     total: Sequence[float]
     plan: QueryPlan
+
+    @cached_property
+    def shown(self) -> tuple[list[str], Vector]:
+        """The names of the scores that an answer shows, and these for each row."""
+        scores = {**self.raw, **{name: self.columns[name] for name in SHOWN}}
+        return list(scores), np.round(np.array(list(scores.values())), 4).T
 
     def is_turn(self, row: int) -> bool:
         """Whether a row is a turn."""
@@ -114,8 +122,8 @@ class Item:
     def scores(self) -> dict[str, float]:
         """What an answer shows: the raw scores, and those of the signals that tell most."""
         table = self.table
-        scores = {name: round(float(values[self.row]), 4) for name, values in table.raw.items()}
-        scores |= {name: round(float(table.columns[name][self.row]), 4) for name in SHOWN}
+        names, shown = table.shown
+        scores: dict[str, float] = dict(zip(names, shown[self.row].tolist(), strict=True))
         scores["dense"] = self.dense
         scores["entity"] = round(named(self.unit, table.plan), 4)
         if table.found.segments.scores or table.found.scenes.scores:

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from app.domain.asking import Wanted, can_answer
 from app.domain.lexical import query_vector
 
@@ -131,11 +129,12 @@ def features_of(question: str, words: frozenset[int], wanted: Wanted, supports: 
     known = frozenset[int]().union(*(support.terms for support in supports[:SEEN]))
     focus = focus_of(question)
     rest = [support.total for support in supports[1 : BEST + 1]]
+    nearest = cosines[:BEST]
     holders = wanted in {Wanted.TIME, Wanted.AMOUNT, Wanted.COUNT, Wanted.PLACE, Wanted.PERSON}
     return {
         "nearest": max(support.dense for support in top),
-        "near": float(np.mean(cosines[:BEST])),
-        "lead": supports[0].total - float(np.mean(rest)) if rest else 0.0,
+        "near": sum(nearest) / len(nearest),
+        "lead": supports[0].total - sum(rest) / len(rest) if rest else 0.0,
         "covered": max(_share(words, support.terms) for support in top),
         "known": _share(words, known),
         "focus_known": _share(focus, known) if focus else 0.5,
