@@ -2,6 +2,7 @@
 what each signal gave them. Used by `mneme recall --trace`.
 """
 
+from collections import Counter
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,7 +14,9 @@ SIGNALS_SHOWN = 6
 
 
 def trace_view(trace: dict[str, Any], weights: dict[str, Any]) -> RenderableType:
-    """Three tables: plan, steps, candidates. `weights` is the policy's section `recall`."""
+    """Tables: plan, steps, further rounds where there were any, candidates. `weights` is the policy's section
+    `recall`.
+    """
     plan = Table("The question", "as it was read")
     for name, value in trace["plan"].items():
         plan.add_row(name, escape(", ".join(map(str, value)) if isinstance(value, list) else str(value)))
@@ -24,10 +27,25 @@ def trace_view(trace: dict[str, Any], weights: dict[str, Any]) -> RenderableType
         steps.add_row(name, f"{spent:.1f}")
     for name, number in trace["counts"].items():
         steps.add_row(f"{name} looked at", str(number))
-    candidates = Table("#", "Total", "Kind", "Signals that moved it most", expand=True)
+    for reason, number in sorted(Counter(one["reason"] for one in trace["dropped"]).items()):
+        steps.add_row(f"{reason}, left out", str(number))
+    candidates = Table("#", "Total", "Kind", "Left out", "Signals that moved it most", expand=True)
     for number, found in enumerate(trace["candidates"][:CANDIDATES_SHOWN], 1):
-        candidates.add_row(str(number), f"{found['total']:.2f}", found["kind"], moved_by(found["signals"], weights))
-    return Group(plan, steps, candidates)
+        moved = moved_by(found["signals"], weights)
+        candidates.add_row(str(number), f"{found['total']:.2f}", found["kind"], found["dropped"] or "", moved)
+    return Group(plan, steps, *rounds_view(trace["rounds"]), candidates)
+
+
+def rounds_view(rounds: list[dict[str, Any]]) -> list[RenderableType]:
+    """One table of the rounds after the first; nothing where there was none."""
+    if not rounds:
+        return []
+    table = Table("Further round", "Asked for", "Links", "New", "ms", "Ended")
+    for number, one in enumerate(rounds, 1):
+        asked = escape("\n".join(one["questions"]))
+        spent = f"{one['milliseconds']:.1f}"
+        table.add_row(str(number), asked, str(one["links"]), str(one["new"]), spent, one["ended"] or "")
+    return [table]
 
 
 def moved_by(signals: dict[str, float], weights: dict[str, Any]) -> str:

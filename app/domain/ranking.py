@@ -64,6 +64,7 @@ class Table:
     raw: Mapping[str, Vector]
     total: Sequence[float]
     plan: QueryPlan
+    repeated: list[int] = field(default_factory=list)  # rows that say what a better one says
 
     @cached_property
     def shown(self) -> tuple[list[str], Vector]:
@@ -268,6 +269,7 @@ def _distinct(chosen: Sequence[_Chosen], table: Table, limit: int) -> list[Item]
     for one in chosen:
         unit = table.found.rows[one.row].unit
         if told.again(unit.normal, unit.gist, unit.about):
+            table.repeated.append(one.row)
             continue
         kept.append(Item(one.total, _turns(table, one.row), one.row, one.unit, table))
         if len(kept) == limit:

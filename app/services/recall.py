@@ -74,6 +74,7 @@ class Gathered:
     reranked: str | None = None  # what came of the second model's order; None where it was not asked
     rounds: Sequence[Round] = ()  # after the first
     rewritten: Rewritten | None = None  # None where no model was to be asked for other words
+    hidden: Sequence[tuple[Kind, int]] = ()  # what the index found and PostgreSQL does not show, for a trace
 
     @property
     def sufficient(self) -> bool:
@@ -190,6 +191,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
         upcoming=reads.due(policy.recall.foresight_days),
         history=_history(reads, query, prepared),
         judgement=judgement,
+        hidden=_hidden(hits, candidates, prepared) if query.trace else (),
         thin=not judgement.sufficient or is_thin(query, prepared.plan, ranked, goals=beside.goals, cosines=cosines),
     )
 
@@ -229,6 +231,13 @@ def _rows(
             evidence = near[id_].better(known) if id_ in near else known
             rows.append(Row(pending.unit(id_), evidence, scores[id_]))
     return [*rows, *(Row(unit, hits.memories.get(unit.id.int, NOTHING)) for unit in memories)]
+
+
+def _hidden(hits: Hits, found: Candidates, prepared: Prepared) -> list[tuple[Kind, int]]:
+    """Kind and number of what was found and is no candidate; a pending turn is not hidden, it is ranked apart."""
+    pending = {id_.int for id_ in prepared.pending.events}
+    turns = [(Kind.EVENT, number) for number in hits.turns if number not in found.place and number not in pending]
+    return [*turns, *((Kind.MEMORY, number) for number in hits.memories if number not in found.place)]
 
 
 def _cosines(prepared: Prepared, question: Question, own: Hits) -> dict[int, float]:

@@ -16,6 +16,7 @@ from app.domain.secrets import mask
 from app.domain.tokens import counter, family_of
 from app.domain.units import Candidates, Unit
 from app.services.recall import Gathered
+from app.services.recall_trace import trace
 
 Hide = Callable[[Unit], str]  # what a unit says, as far as it may be shown
 
@@ -80,7 +81,7 @@ def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: 
         degraded=degraded,
         pending_not_ranked=gathered.prepared.pending.not_ranked,
         upcoming=[hide(unit) for unit in gathered.upcoming if str(unit.id) in due],
-        trace=_trace(gathered, seconds) if query.trace else None,
+        trace=trace(query, gathered, packed, seconds) if query.trace else None,
     )
 
 
@@ -210,54 +211,3 @@ def _line(unit: Unit, hide: Hide, found: Candidates | None = None, section: Sect
         unit.lines[section, hide] = line
     memory = _memory_of(unit, found) if found is not None and unit.event is not None else None
     return line if memory is None else line.with_shorter(_line(memory, hide))
-
-
-def _trace(gathered: Gathered, seconds: dict[str, float]) -> dict[str, Any]:
-    """How the question was read, what each step took, and every ranked candidate with its scores."""
-    plan = gathered.prepared.plan
-    return {
-        "plan": {
-            "language": plan.language,
-            "dense": mask(plan.dense),
-            "lexical": mask(plan.lexical),
-            "speakers": list(plan.speakers),
-            "names": list(plan.names),
-            "times": [[start.isoformat(), end.isoformat()] for start, end in plan.spans],
-            "latest": plan.latest,
-            "wanted": plan.wanted.value,
-        },
-        "milliseconds": {step: round(1e3 * spent, 3) for step, spent in seconds.items()},
-        "rerank": gathered.reranked,
-        "rewrite": gathered.rewritten
-        and {"state": gathered.rewritten.state, "questions": list(gathered.rewritten.questions)},
-        "rounds": [
-            {
-                "questions": [mask(question) for question in one.questions],
-                "links": one.links,
-                "new": one.new,
-                "milliseconds": round(1e3 * one.seconds, 3),
-                "ended": one.ended,
-            }
-            for one in gathered.rounds
-        ],
-        "counts": {
-            "turns": sum(row.unit.event is not None for row in gathered.candidates.rows),
-            "memories": sum(row.unit.memory is not None for row in gathered.candidates.rows),
-            "pending": len(gathered.prepared.pending.events),
-        },
-        "support": {
-            "margin": round(gathered.judgement.margin, 4),
-            **{name: round(value, 4) for name, value in gathered.judgement.features.items()},
-        },
-        "candidates": [
-            {
-                "kind": item.kind.value,
-                "id": str(item.id),
-                "turns": [str(turn) for turn in item.turn_ids],
-                "total": round(item.total, 4),
-                "scores": item.scores,
-                "signals": {name: round(value, 4) for name, value in item.columns.items() if value},
-            }
-            for item in gathered.ranked
-        ],
-    }
