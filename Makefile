@@ -31,7 +31,7 @@ demo: $(SERVING) $(MODEL) ## a temporary instance, a conversation, questions and
 	@exec $(BIN)/mneme demo
 
 test: $(DEVELOPING) $(MODEL) ## all tests but the long ones, on real stores that they start themselves
-	@exec $(BIN)/pytest -m "not long" -n 3 --dist loadfile $(PYTEST_ARGS)
+	@exec $(BIN)/pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: $(DEVELOPING) $(MODEL) ## crash, property and scale runs
 	@exec $(BIN)/pytest -m long $(PYTEST_ARGS)

@@ -21,8 +21,20 @@ from app.storage.db import Database
 from tests.support.instance import Instance
 from tests.support.stack import Store, running_postgres, running_valkey
 
+# Where tests start processes of their own and wait for them.
+SLOWEST_FIRST = ("embedded", "server", "workers", "cli", "crash")
 DEFAULT_MODELS = Path(__file__).parents[1] / ".venv" / "mneme-models"
 OURS = ("MNEME_", "DATABASE_", "MIGRATION_", "REDIS_", "QDRANT_", "EMBEDDING_", "LLM_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest folders first, so that no process of a run in parallel ends alone with a long file."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,6 +91,11 @@ def new_project(database: Database) -> ProjectScope:
 @pytest.fixture
 def nothing_to_do(owner_database: Database) -> None:
     """An empty ledger: what other tests left undone would come first, and makes the pipeline look slow."""
+    empty_ledger(owner_database)
+
+
+def empty_ledger(owner_database: Database) -> None:
+    """The same for a fixture that lasts longer than a test."""
     with owner_database.transaction(None) as connection:
         connection.execute("DELETE FROM work")
 

@@ -60,9 +60,8 @@ def _names(found: Candidates) -> tuple[int, list[Edge]]:
     """
     holders: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(found.rows):
-        if row.unit.entities:
-            for name in row.unit.entities:
-                holders[name].append(number)
+        for name in row.unit.entities:
+            holders[name].append(number)
     shared = [numbers for _, numbers in sorted(holders.items()) if len(numbers) > 1]
     first = len(found.rows)
     edges = [(number, first + node, 1.0 / len(numbers)) for node, numbers in enumerate(shared) for number in numbers]

@@ -9,6 +9,7 @@ import pytest
 from app.domain.policy import DEFAULT
 from app.domain.work import WorkKind
 from app.ledger.runner import Runner
+from tests.conftest import empty_ledger, new_project
 from tests.support.served import new_key, serve
 from workers.stages import stages_for
 
@@ -66,4 +67,12 @@ def served(gateway):
 @pytest.fixture
 def user(served, project, nothing_to_do):
     with served.client(new_key(served.context.db, project)) as http:
+        yield User(http, served.context, f"user-{next(USERS)}")
+
+
+@pytest.fixture(scope="module")
+def lasting(served, owner_database):
+    """A user of a project of its own for all tests of a module, which read what it said once; each sets its policy."""
+    empty_ledger(owner_database)
+    with served.client(new_key(served.context.db, new_project(served.context.db))) as http:
         yield User(http, served.context, f"user-{next(USERS)}")

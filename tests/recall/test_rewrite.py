@@ -98,14 +98,20 @@ def ids(answer):
     return [item["id"] for item in answer["items"]]
 
 
-@pytest.fixture
-def talk(user):
+@pytest.fixture(scope="module")
+def said(lasting):
+    user = lasting
     user.say(*(f"The weather in the garden was fine, day {n}." for n in range(40)))
     user.say("My friend Wilhelmina got a position at the harbour authority.", session="s2")
     user.say("Wilhelmina called me today.", {"content": "How is she?", "role": "assistant"}, session="now")
     user.settle()
-    choose(user)
     return user
+
+
+@pytest.fixture
+def talk(said):
+    choose(said)
+    return said
 
 
 def test_the_questions_of_the_model_are_searched_beside_the_own(talk, model):

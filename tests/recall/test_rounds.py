@@ -43,8 +43,7 @@ def holds(answer, word):
     return any(word in text for text in told(answer))
 
 
-@pytest.fixture
-def talk(user):
+def talked(user):
     """Sixty turns of small talk, and in three sessions what two steps lead to."""
     small = [f"{SMALL_TALK[n % 6]} Part {n}." for n in range(60)]
     user.say(*small[:30])
@@ -53,8 +52,18 @@ def talk(user):
     user.say(*small[30:], session="s4")
     user.say("Our holiday was on the Puffin, a sailing vessel.", session="s5")
     user.settle()
-    choose(user)
     return user
+
+
+@pytest.fixture(scope="module")
+def said(lasting):
+    return talked(lasting)
+
+
+@pytest.fixture
+def talk(said):
+    choose(said)
+    return said
 
 
 @pytest.fixture
@@ -204,7 +213,8 @@ def remember(user, text):
     return answer.json()["id"]
 
 
-def test_one_hop_along_a_link_brings_what_shares_no_word(talk, project):
+def test_one_hop_along_a_link_brings_what_shares_no_word(user, project):
+    talk = talked(user)
     near = remember(talk, "My sibling lives in a small town.")
     far = remember(talk, "The ferry to the island leaves at dawn.")
     stranger = UserScope(project.project_id, f"{talk.id}-other")
