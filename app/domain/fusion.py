@@ -64,5 +64,5 @@ def standard(values: Vector, known: Mask | None = None, sample: Mask | None = No
 
 
 def squash(total: float) -> float:
-    """A blended score as a number between 0 and 1 that keeps the order; the middle, 2.4, is where the tenth often is."""
+    """A blended score as a number between 0 and 1 that keeps the order; its middle is 2.4, as the tenth often has."""
     return 1.0 / (1.0 + math.exp(-(total - 2.4) / 1.2))
