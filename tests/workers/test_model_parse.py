@@ -80,9 +80,9 @@ MESSES = (
 
 @pytest.mark.parametrize("mess", MESSES, ids=lambda mess: mess[:6])
 def test_a_mess_is_read_in_no_time(mess):
-    began = time.perf_counter()
+    began = time.thread_time()  # of this thread alone: what else the machine does is no matter
     assert not statements_in(mess)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 20  # the square of the length would take minutes
 
 
 def test_a_flood_is_cut():
