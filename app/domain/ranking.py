@@ -157,7 +157,7 @@ def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to 
     # Places beyond these are not looked at: what is deferred or dropped among the first never needs so many.
     chosen = list(_chosen(table, units[: LOOKED_AT * limit]))
     if weights.recall.memories_first:
-        chosen.sort(key=lambda one: table.is_turn(one.row))
+        chosen.sort(key=lambda one: (table.is_turn(one.row), -one.total))
     else:
         chosen.sort(key=lambda one: -one.total)
     return _distinct(chosen, table, limit)
