@@ -5,6 +5,7 @@ Used by `ranking` and, through the trace of an answer, by bench/tune.py, which f
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 
@@ -17,7 +18,7 @@ from app.domain.fusion import Mask, Vector, standard
 from app.domain.linked import best_linked
 from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import QueryPlan
-from app.domain.scaling import SCALES, Fusion
+from app.domain.scaling import SCALES
 from app.domain.signals import Places
 from app.domain.sparse import SparseVector
 from app.domain.units import FACTS, Candidates
@@ -32,6 +33,9 @@ SINCE = FACTS.index("since")  # what retention is made of follows it
 BEST_OF_SESSION = 3
 SESSION_WIDTH = 1 << 24  # more than any session has turns
 
+# Of the weighted columns, those that an answer shows beside the raw scores; a trace shows all.
+SHOWN = ("memory", "coverage", "nearby", "speaker", "time", "recency", "retention")
+
 Columns = dict[str, Vector]
 
 
@@ -43,21 +47,34 @@ class _Everything:
 EVERYTHING: Container[str] = _Everything()
 
 
-def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to judge it by
-    found: Candidates,
-    plan: QueryPlan,
-    words: SparseVector,
-    now: datetime,
-    tau_days: TauDays | None,
-    use_gain: float = 1.0,
-    wanted: Container[str] = EVERYTHING,
-    fusion: Fusion = Fusion.ZSCORE,
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The settings that ranking reads. Without `retention` nothing fades. `everything`: also signals without weight are
+    worked out, for a trace.
+    """
+
+    recall: RecallPolicy
+    tau_days: TauDays
+    retention: bool = True
+    use_gain: float = 1.0
+    everything: bool = False
+
+    @property
+    def wanted(self) -> Container[str]:
+        """The signals that count, and those that are shown."""
+        if self.everything:
+            return EVERYTHING
+        return {*SHOWN, *(name for name, _ in weights_of(self.recall))}
+
+
+def columns_of(
+    found: Candidates, plan: QueryPlan, words: SparseVector, weights: Weights, now: datetime
 ) -> tuple[Columns, Columns]:
     """The weighted columns, and the raw scores that answers show. Of the columns that take time by themselves only the
     `wanted` ones.
     """
-    scale = SCALES[fusion]
-    rows = found.rows
+    scale = SCALES[weights.recall.fusion]
+    rows, wanted = found.rows, weights.wanted
     facts = np.frombuffer(b"".join([row.unit.facts for row in rows])).reshape(len(rows), len(FACTS)).T
     turns, said, questions, echoes, lengths = facts[:5]
     is_turn, sessions = turns > 0, facts[5].astype(np.int64)
@@ -112,7 +129,9 @@ def columns_of(  # noqa: PLR0913, PLR0917 - the question, what was found, and wh
         "length": lambda: standard(lengths, is_turn),
         "late": lambda: signals.late(said),
         "retention": lambda: (
-            signals.retention(facts[SINCE:], tau_days, now, use_gain) if tau_days else np.ones(len(rows))
+            signals.retention(facts[SINCE:], weights.tau_days, now, weights.use_gain)
+            if weights.retention
+            else np.ones(len(rows))
         ),
         "granularity": lambda: signals.granularities(found, is_turn, raw["dense"]),
     }

@@ -64,7 +64,7 @@ def closes(known: Neighbour, candidate: Candidate) -> bool:
         return False
     if same_key(candidate, known):
         return not known.value or known.value == candidate.value
-    return _speaks(candidate.type, candidate.text, candidate.subject, known.subject, known.attribute, known.value)
+    return _says(candidate.type, candidate.text, candidate.subject, known)
 
 
 def same_key(candidate: Candidate, known: Neighbour) -> bool:
@@ -105,17 +105,13 @@ def _in_part(words: frozenset[str], others: frozenset[str]) -> bool:
     return words <= others or others <= words
 
 
-def _says(type_: MemoryType, text: str, subject: str | None, ending: Candidate) -> bool:
-    return _speaks(type_, text, subject, ending.subject, ending.attribute, ending.value)
-
-
-def _speaks(  # noqa: PLR0913, PLR0917 - a statement, and a key
-    type_: MemoryType, text: str, subject: str | None, of: str | None, attribute: str | None, value: str | None
-) -> bool:
-    """Whether a statement says the state (of, attribute, value) in its own words: "The user has a red Volvo."."""
-    verbs = _SAID.get(attribute or "")
-    owner, _, whose = (of or "").partition(" ")
-    if verbs is None or not value or owner != "user" or subject not in {None, "user", of} or type_ not in _STATES:
+def _says(type_: MemoryType, text: str, subject: str | None, state: Candidate | Neighbour) -> bool:
+    """Whether a statement says a state in its own words: "The user has a red Volvo."."""
+    verbs, value = _SAID.get(state.attribute or ""), state.value
+    owner, _, whose = (state.subject or "").partition(" ")
+    if verbs is None or not value or owner != "user" or type_ not in _STATES:
+        return False
+    if subject not in {None, "user", state.subject}:
         return False
     who = rf"the users {re.escape(whose)}" if whose else "the users?"
     thing = re.escape(normalise(value))

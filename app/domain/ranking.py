@@ -3,7 +3,7 @@ items that an answer shows. Pure; used by recall and by the offline check in `be
 """
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,10 +14,9 @@ import numpy as np
 
 from app.domain import succession
 from app.domain.alike import Told
-from app.domain.columns import EVERYTHING, blended, columns_of, weights_of
+from app.domain.columns import SHOWN, Weights, blended, columns_of
 from app.domain.fusion import Vector, squash
 from app.domain.linked import gained
-from app.domain.policy import RecallPolicy, TauDays
 from app.domain.query import Kind, QueryPlan
 from app.domain.signals import named
 from app.domain.sparse import SparseVector
@@ -30,29 +29,7 @@ FURTHER = 0.3  # what a further memory of a turn that has its place already stan
 LOOKED_AT = 4  # units for each item
 MEMORIES_PER_TURN = 2  # items that one turn may give
 TURN = "turn"
-# Of the weighted columns, those that an answer shows beside the raw scores; a trace shows all.
-SHOWN = ("memory", "coverage", "nearby", "speaker", "time", "recency", "retention")
 LIFT = 0.1  # between two pending turns that go before everything else
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The settings that ranking reads. Without `retention` nothing fades. `everything`: also signals without weight are
-    worked out, for a trace.
-    """
-
-    recall: RecallPolicy
-    tau_days: TauDays
-    retention: bool = True
-    use_gain: float = 1.0
-    everything: bool = False
-
-    @property
-    def wanted(self) -> Container[str]:
-        """The signals that count, and those that are shown."""
-        if self.everything:
-            return EVERYTHING
-        return {*SHOWN, *(name for name, _ in weights_of(self.recall))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,10 +142,7 @@ def rank(  # noqa: PLR0913, PLR0917 - the question, what was found, and what to 
 
 def _table(plan: QueryPlan, words: SparseVector, found: Candidates, weights: Weights, now: datetime) -> Table:
     """Every signal over every candidate, and their weighted sum."""
-    tau_days = weights.tau_days if weights.retention else None
-    columns, raw = columns_of(
-        found, plan, words, now, tau_days, weights.use_gain, weights.wanted, weights.recall.fusion
-    )
+    columns, raw = columns_of(found, plan, words, weights, now)
     summed = blended(columns, weights.recall)
     if weights.recall.pagerank > 0.0:
         columns["pagerank"] = gained(found, summed)

@@ -127,10 +127,7 @@ def holding(rows: Sequence[Row], plan: QueryPlan, wanted: Wanted) -> Vector:
     """1 for a candidate that holds what the question wants, when that is of this kind."""
     if plan.wanted is not wanted and not (plan.wanted is Wanted.COUNT and wanted is Wanted.AMOUNT):
         return np.zeros(len(rows))
-    known = [row.unit.held.get(wanted) for row in rows]
-    if None in known:
-        known = [row.unit.holds(wanted) if held is None else held for held, row in zip(known, rows, strict=True)]
-    return np.array(known, dtype=np.float64)
+    return np.array([float(row.unit.holds(wanted)) for row in rows])
 
 
 def granularities(found: Candidates, is_turn: Mask, dense: Vector) -> Vector:

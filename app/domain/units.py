@@ -165,14 +165,14 @@ class Unit:
         return {}
 
     @cached_property
-    def held(self) -> dict[Wanted, bool]:
-        """What `holds` has found out so far."""
+    def _held(self) -> dict[Wanted, bool]:
         return {}
 
     def holds(self, wanted: Wanted) -> bool:
         """Whether it holds a time, an amount, a place or a person, where that is what is wanted."""
-        found = self.held[wanted] = can_answer(self.text, wanted)
-        return found
+        if wanted not in self._held:
+            self._held[wanted] = can_answer(self.text, wanted)
+        return self._held[wanted]
 
 
 Link = tuple[UUID, UUID, float]  # two memories, and how strongly they are linked

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from app.domain.birthdays import Birthday
 from app.domain.blocks import ShownBlock
+from app.domain.columns import Weights
 from app.domain.pending import rank_pending
 from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, understand
-from app.domain.ranking import Item, Weights, rank
+from app.domain.ranking import Item, rank
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 from app.domain.sufficiency import Judgement

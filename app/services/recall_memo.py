@@ -52,7 +52,8 @@ class Reads:
     def size(self) -> int:
         """How many units are kept, about."""
         histories = sum(map(len, self.histories.values()))
-        return 1 + len(self.turns) + len(self.memories) + len(self.carried) + 2 * len(self.neighbours) + histories
+        read = len(self.turns) + len(self.memories) + len(self.carried) + len(self.links)
+        return 1 + read + 2 * len(self.neighbours) + histories
 
     def over_at(self, now: datetime) -> bool:
         """Whether a memory has expired since."""

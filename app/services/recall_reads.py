@@ -71,10 +71,11 @@ class ReadThrough:
         kept, wanted = self.known.links, {id_.int for id_ in ids}
         missing = [id_ for id_ in ids if id_.int not in kept]
         if missing:
-            kept.update((id_.int, []) for id_ in missing)
+            found: dict[int, list[Link]] = {id_.int: [] for id_ in missing}
             query = self.query
             for link in links.starting_at(self.reader(), query.scope, missing, known_at=query.narrowing.known_at):
-                kept[link[0].int].append(link)
+                found[link[0].int].append(link)
+            kept.update(found)  # whole or not at all: others read it meanwhile
         return [link for id_ in ids for link in kept[id_.int] if link[1].int in wanted]
 
     def tail(self, limit: int) -> list[Unit]:

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from app.domain.packing import Packed
 from app.domain.query import Kind, RecallQuery
+from app.domain.ranking import Item
 from app.domain.secrets import mask
+from app.domain.units import Candidates
 from app.services.recall import Gathered
 from app.services.recall_items import matching
 
@@ -94,13 +96,22 @@ def _reasons(query: RecallQuery, gathered: Gathered, packed: Packed) -> dict[UUI
     reasons: dict[UUID, Dropped] = {}
     for place, item in enumerate(gathered.ranked):
         if item.id in items:
-            if str(item.id) not in told and not told.intersection(map(str, item.turn_ids)):
+            if told.isdisjoint(_told_by(item, gathered.candidates)):
                 reasons[item.id] = Dropped.BUDGET
         elif item.id not in matching_ids:
             reasons[item.id] = Dropped.NO_MATCH
         else:
             reasons[item.id] = Dropped.SHARE if shared and place < last else Dropped.LIMIT
     return reasons
+
+
+def _told_by(item: Item, found: Candidates) -> Iterator[str]:
+    """The ids that stand for an item in a context: its own, its turns, and of a turn the memories made of it."""
+    yield str(item.id)
+    for turn in item.turn_ids:
+        yield str(turn)
+        place = found.place.get(turn.int)
+        yield from (str(found.rows[row].unit.id) for row in (found.cited[place] if place is not None else ()))
 
 
 def _unranked(gathered: Gathered) -> Iterator[tuple[Kind, UUID, Dropped]]:

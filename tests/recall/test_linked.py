@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from psycopg import OperationalError
 
+from app.domain.columns import Weights
 from app.domain.fusion import Evidence
 from app.domain.linked import best_linked, gained
 from app.domain.policy import DEFAULT
-from app.domain.query import Kind
-from app.domain.ranking import Weights, rank
+from app.domain.query import Kind, RecallQuery
+from app.domain.ranking import rank
 from app.domain.scope import UserScope
+from app.services.recall_memo import Reads
+from app.services.recall_reads import ReadThrough
 from app.storage import links
 from tests.support.ranked import EVIDENCE, MOVED, NOW, OTHER, PLAN, SMALL, WORDS, candidates, memory
 
@@ -101,6 +105,20 @@ def test_links_are_read_only_for_a_policy_that_weighs_them(user, counted):
     assert any("pagerank" in one["signals"] for one in answer["trace"]["candidates"])
     assert any("linked" in one["signals"] for one in answer["trace"]["candidates"])
     assert any(item["kind"] == Kind.MEMORY.value for item in answer["items"])
+
+
+def test_a_read_that_fails_leaves_nothing_behind(project, monkeypatch):
+    query = RecallQuery(UserScope(project.project_id, "anna"), "Who?", NOW)
+    reads = ReadThrough(lambda: None, query, Reads(), "model")
+
+    def failing(*_args, **_options):
+        raise OperationalError
+
+    monkeypatch.setattr(links, "starting_at", failing)
+    with pytest.raises(OperationalError):
+        reads.links([FACT.id, VIEW.id])
+    monkeypatch.setattr(links, "starting_at", lambda *_args, **_options: [LINK])
+    assert reads.links([FACT.id, VIEW.id]) == [LINK]
 
 
 def test_links_are_as_they_were_known_then(user, project):

@@ -55,6 +55,26 @@ def test_an_item_without_room_is_over_the_budget(musician):
     assert "budget" in reasons(traced(musician, max_tokens=16))
 
 
+def test_a_turn_that_its_memory_stands_for_is_not_over_the_budget(musician):
+    long = "Before the rehearsal we talked about the rain and the drums for an hour, "
+    musician.say(long * 3 + "and my brother is called Tom.", session="s4")
+    musician.settle()
+    page = musician.http.get("/v1/memories", params={"user_id": musician.id}).json()["items"]
+    made = {item["id"]: {source["event_id"] for source in item["sources"]} for item in page}
+    seen = set()
+    for tokens in range(16, 200, 8):
+        answer = musician.ask("rehearsal rain drums", include=["trace"], max_tokens=tokens, mode="fast")
+        told = {id_ for section in answer["context"]["sections"] for id_ in section["ids"]}
+        told |= {turn for memory in told for turn in made.get(memory, ())}
+        items = {item["id"] for item in answer["items"]}
+        for one in answer["trace"]["candidates"]:
+            if one["id"] in items:
+                missing = told.isdisjoint({one["id"], *one["turns"]})
+                assert (one["dropped"] == "budget") == missing
+                seen.add(one["dropped"])
+    assert seen == {None, "budget"}
+
+
 def test_all_matches_leaves_out_what_does_not_match(musician):
     assert "no_match" in reasons(traced(musician, **{"return": "all_matches"}))
 

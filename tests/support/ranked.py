@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.domain.columns import columns_of
+from app.domain.columns import Weights, columns_of
 from app.domain.event import Event, EventState, Role
 from app.domain.fusion import Evidence
 from app.domain.lexical import query_vector
 from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
 from app.domain.policy import DEFAULT
 from app.domain.query import understand
-from app.domain.ranking import Item, Table, Weights
+from app.domain.ranking import Item, Table
 from app.domain.units import NOTHING, Candidates, Row, memory_unit, turn_unit
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def items(*given):
         for number, _, type_ in given
     ]
     found = Candidates([Row(unit) for unit in units])
-    columns, raw = columns_of(found, PLAN, WORDS, NOW, None)
+    columns, raw = columns_of(found, PLAN, WORDS, WEIGHTS, NOW)
     totals = [total for _, total, _ in given]
     table = Table(found, columns, raw, totals, PLAN)
     return [Item(total, (units[row].id,), row, row, table) for row, total in enumerate(totals)]
