@@ -2,13 +2,17 @@
 
 from app.context import ProcessContext
 from app.domain.work import WorkKind
+from app.ledger import jobs
+from app.ledger.jobs import JobHandler
 from app.ledger.runner import Stage
-from workers.consolidate.asleep import run as sleep
+from workers.consolidate.asleep import run as wake
 from workers.consolidate.stage import run as consolidate
 from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.evolve import run as evolve
 from workers.lifecycle.tidy import run as tidy
+
+HANDLERS: dict[str, JobHandler] = {}  # by the kind of job
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:
@@ -17,7 +21,8 @@ def stages_for(context: ProcessContext) -> dict[str, Stage]:
         WorkKind.EXTRACT.value: Stage(extract),
         WorkKind.EVOLVE.value: Stage(evolve),
         WorkKind.TIDY.value: Stage(lambda context, item, _lease: tidy(context, item)),
-        WorkKind.SLEEP.value: Stage(lambda context, item, _lease: sleep(context, item)),
+        WorkKind.WAKE.value: Stage(lambda context, item, _lease: wake(context, item)),
+        WorkKind.JOB.value: Stage(jobs.runner(HANDLERS)),
         WorkKind.CONSOLIDATE.value: Stage(lambda context, item, _lease: consolidate(context, item)),
     }
     return stages | INDEX_STAGES if context.index is not None else stages

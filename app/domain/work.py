@@ -14,9 +14,10 @@ class WorkKind(StrEnum):
     EVOLVE = "evolve"  # a user
     EXTRACT = "extract"  # a session
     INDEX = "index"  # a user
-    REINDEX = "reindex"  # a job
-    SLEEP = "sleep"  # a user
+    JOB = "job"  # a job that workers run
+    REINDEX = "reindex"  # a job that whoever writes the index runs
     TIDY = "tidy"  # a user
+    WAKE = "wake"  # a user: decisions that were put off
 
 
 @dataclass(frozen=True, slots=True)

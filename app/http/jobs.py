@@ -8,10 +8,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
+from app.errors import FieldError, InvalidInputError
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
 from app.http.idempotency import Reply
 from app.http.paging import Cursor, Limit, Page
-from app.http.schemas.job import JobAnswer, JobCreate, JobPage, JobState
+from app.http.schemas.job import JobAnswer, JobCreate, JobItemAnswer, JobItemPage, JobKind, JobPage, JobScope, JobState
 from app.services import jobs
 from app.storage.db import Connection
 from app.storage.jobs import Job
@@ -29,16 +30,18 @@ def create(edge: WriteEdge, body: JobCreate) -> Response:
     """Ask for a run; its progress is at the `Location`."""
     edge.caller.whole_project()
     scope = edge.caller.project
+    about = about_of(body.kind, body.scope)
+    job_id = edge.context.new_id()
 
     def store(conn: Connection) -> Reply:
         job = jobs.create(
-            conn, scope, edge.context.new_id(), body.kind.value, dry_run=bool(body.dry_run), actor=edge.caller.actor
+            conn, scope, job_id, body.kind.value, about, dry_run=bool(body.dry_run), actor=edge.caller.actor
         )
         edge.audit(conn, scope, "job.create", ("job", str(job.id)), kind=job.kind)
         return Reply(job_answer(job), 202, {"Location": f"/v1/jobs/{job.id}"})
 
     response = edge.write(scope, store)
-    edge.context.hints.send(body.kind.value)
+    edge.context.hints.send(jobs.unit_of(body.kind.value))
     return response
 
 
@@ -95,8 +98,56 @@ def retry(edge: WriteEdge, job_id: UUID) -> Response:
 
     response = edge.write(scope, store)
     for kind in kinds:
-        edge.context.hints.send(kind)
+        edge.context.hints.send(kind if kind in jobs.STAGES else jobs.unit_of(kind))
     return response
+
+
+@api.api_route(
+    "/v1/jobs/{job_id}/items",
+    response_model=JobItemPage,
+    **operation("jobs_items", KeyScope.ADMIN, "GET", 404),
+)
+def list_items(
+    edge: ReadEdge,
+    job_id: UUID,
+    action: Annotated[str | None, Query(pattern=r"^[a-z_]{1,64}$")] = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Response:
+    """What a run did, or with `dry_run` would do, item by item."""
+    edge.caller.whole_project()
+    page = Page(edge.caller, "job_items", {"job": job_id, "action": action}, limit, cursor)
+    after = page.after(int)
+    scope = edge.caller.project
+    with edge.read(scope) as conn:
+        found = jobs.items(conn, scope, job_id, action=action, after=after[0] if after else 0, limit=page.limit + 1)
+    kept, next_cursor = page.cut(found, lambda numbered: (numbered[0],))
+    items = [
+        JobItemAnswer(
+            user_id=item.user_id,
+            target_kind=item.target_kind,
+            target_id=item.target_id,
+            action=item.action,
+            reason=item.reason,
+            detail=item.detail,
+        )
+        for _, item in kept
+    ]
+    return answer(JobItemPage(items=items, next_cursor=next_cursor))
+
+
+def about_of(kind: JobKind, scope: JobScope | None) -> dict[str, str]:
+    """What a job is limited to; raises InvalidInputError for a session without its user, and where nothing can be."""
+    about = scope.model_dump(exclude_none=True) if scope else {}
+    if "session_id" in about and "user_id" not in about:
+        raise InvalidInputError(
+            "A session needs its user.", errors=(FieldError("/scope/user_id", "is missing", "missing"),)
+        )
+    if about and kind is JobKind.REINDEX:
+        raise InvalidInputError(
+            "This kind is always over everything.", errors=(FieldError("/scope", "must be left out", "invalid"),)
+        )
+    return about
 
 
 def job_answer(job: Job) -> JobAnswer:

@@ -1,16 +1,18 @@
 """Jobs: asked for by people or left by work that died; the work itself is a row of the ledger."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from app.domain.job import JobItem
 from app.domain.scope import ProjectScope, UserScope
 from app.domain.work import WorkKind
 from app.errors import ConflictError, NotFoundError
-from app.storage import event_stages, jobs, work
+from app.storage import event_stages, job_items, jobs, work
 from app.storage.db import Connection
 from app.storage.jobs import Job
 
-STAGES = frozenset(kind.value for kind in WorkKind if kind is not WorkKind.REINDEX)  # the work of one user
+STAGES = frozenset(WorkKind) - {WorkKind.REINDEX, WorkKind.JOB}  # the work of one user
 
 
 class NotFailedError(ConflictError):
@@ -19,13 +21,26 @@ class NotFailedError(ConflictError):
     code, title = "job_not_failed", "Job has not failed"
 
 
+def unit_of(kind: str) -> WorkKind:
+    """Whose work a job of this kind is: that of whoever writes the index, or of the workers."""
+    return WorkKind.REINDEX if kind == WorkKind.REINDEX else WorkKind.JOB
+
+
 def create(  # noqa: PLR0913 - what a job is
-    conn: Connection, scope: ProjectScope, job_id: UUID, kind: str, *, dry_run: bool, actor: str
+    conn: Connection, scope: ProjectScope, job_id: UUID, kind: str, about: dict[str, Any], *, dry_run: bool, actor: str
 ) -> Job:
-    """A queued job with its work."""
-    job = jobs.insert(conn, scope, job_id, kind, {}, dry_run=dry_run, created_by=actor)
-    work.enqueue(conn, scope, kind, key=str(job_id))
+    """A queued job over `about` (ids of whom and what it is limited to) with its work."""
+    job = jobs.insert(conn, scope, job_id, kind, about, dry_run=dry_run, created_by=actor)
+    work.enqueue(conn, scope, unit_of(kind), key=str(job_id))
     return job
+
+
+def items(  # noqa: PLR0913 - filters
+    conn: Connection, scope: ProjectScope, job_id: UUID, *, action: str | None, after: int, limit: int
+) -> list[tuple[int, JobItem]]:
+    """What the job did, or would do, in order; raises NotFoundError."""
+    get(conn, scope, job_id)
+    return job_items.page(conn, scope, job_id, action=action, after=after, limit=limit)
 
 
 def get(conn: Connection, scope: ProjectScope, job_id: UUID) -> Job:
@@ -59,7 +74,7 @@ def retry(conn: Connection, scope: ProjectScope, job_id: UUID) -> Job:
     if job.state != "failed":
         raise NotFailedError(f"The job is {job.state}.")
     if job.kind not in STAGES:
-        work.enqueue(conn, scope, job.kind, key=str(job_id))
+        work.enqueue(conn, scope, unit_of(job.kind), key=str(job_id))
         again = jobs.requeue(conn, scope, job_id)
     else:
         user = UserScope(scope.project_id, str(job.scope.get("user_id", "")))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from app.domain.job import Slice
 from app.domain.scope import ProjectScope
 from app.storage.db import Connection
 
@@ -31,4 +32,22 @@ def finish(conn: Connection, scope: ProjectScope, job_id: UUID, done: int, count
     conn.execute(
         "UPDATE jobs SET state = 'done', done = %s, counts = %s, finished_at = now() WHERE project_id = %s AND id = %s",
         (done, Jsonb(counts), scope.project_id, job_id),
+    )
+
+
+def note(conn: Connection, scope: ProjectScope, job_id: UUID, outcome: Slice) -> None:
+    """One slice of a job is over, perhaps the last."""
+    conn.execute(
+        "UPDATE jobs SET state = %(state)s, done = %(done)s, total = %(total)s, counts = %(counts)s,"
+        " resume = %(resume)s, finished_at = CASE WHEN %(state)s = 'done' THEN now() END"
+        " WHERE project_id = %(project)s AND id = %(id)s",
+        {
+            "state": "done" if outcome.finished else "running",
+            "done": outcome.done,
+            "total": outcome.total,
+            "counts": Jsonb(outcome.counts),
+            "resume": Jsonb(outcome.resume),
+            "project": scope.project_id,
+            "id": job_id,
+        },
     )

@@ -10,12 +10,15 @@ from psycopg.types.json import Jsonb
 from app.domain.scope import Scope
 from app.storage.db import Connection
 
-COLUMNS = "id, kind, scope, dry_run, state, done, total, counts, error, created_by, created_at, started_at, finished_at"
+COLUMNS = (
+    "id, kind, scope, dry_run, state, done, total, counts, resume, error, created_by, created_at, started_at,"
+    " finished_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One background run."""
+    """One background run. `resume` is where its next slice goes on; nobody is shown it."""
 
     id: UUID
     kind: str
@@ -25,6 +28,7 @@ class Job:
     done: int
     total: int | None
     counts: dict[str, Any]
+    resume: dict[str, Any]
     error: str | None
     created_by: str | None
     created_at: datetime
@@ -84,7 +88,7 @@ def page(  # noqa: PLR0913 - filters
 def requeue(conn: Connection, scope: Scope, job_id: UUID) -> Job | None:
     """Set a failed job back to queued; None when it is not failed."""
     row = conn.execute(
-        "UPDATE jobs SET state = 'queued', error = NULL, done = 0, started_at = NULL, finished_at = NULL"
+        "UPDATE jobs SET state = 'queued', error = NULL, started_at = NULL, finished_at = NULL"
         f" WHERE project_id = %s AND id = %s AND state = 'failed' RETURNING {COLUMNS}",
         (scope.project_id, job_id),
     ).fetchone()

@@ -42,7 +42,7 @@ def fence(conn: Connection, scope: UserScope, session_id: str) -> None:
     conn.execute(
         "UPDATE work SET state = 'ready', token = token + 1, lease_until = NULL, run_after = clock_timestamp(),"
         " updated_at = clock_timestamp() WHERE project_id = %(project)s AND user_id = %(user)s"
-        " AND kind IN ('consolidate', 'sleep') AND state = 'leased'",
+        " AND kind IN ('consolidate', 'wake') AND state = 'leased'",
         values,
     )
     conn.execute(f"DELETE FROM work WHERE kind = 'extract' AND {OF_SESSION}", values)

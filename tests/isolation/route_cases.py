@@ -290,7 +290,27 @@ CASES: dict[str, dict[str, Case]] = {
         ),
     },
     "jobs_list": {"cursor": cursor_case("jobs")},
+    "jobs_create": {
+        "scope.user_id": Case(
+            lambda c, i: c.post("/v1/jobs", json={"kind": "reindex", "scope": {"user_id": i}}),
+            World.user,
+            unheard,
+            422,
+        ),
+        "scope.session_id": Case(
+            lambda c, i: c.post("/v1/jobs", json={"kind": "reindex", "scope": {"user_id": "anna", "session_id": i}}),
+            World.session,
+            unheard,
+            422,
+        ),
+    },
     "jobs_get": {"job_id": Case(get("/v1/jobs/{}"), World.job)},
+    "jobs_items": {
+        "job_id": Case(get("/v1/jobs/{}/items"), World.job),
+        "cursor": Case(
+            lambda c, i: c.get(f"/v1/jobs/{i}/items", params={"cursor": "WyJhYWFhIiwxXQ"}), World.job, control=422
+        ),
+    },
     "jobs_retry": {"job_id": Case(lambda c, i: c.post(f"/v1/jobs/{i}/retry"), World.failed_job, control=202)},
     "keys_create": {
         "project_id": Case(

@@ -13,7 +13,7 @@ USER_TABLES = (
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
     "feedback", "user_versions",
 )  # fmt: skip
-PROJECT_TABLES = ("api_keys", "policies", "jobs", "idempotency_keys", "audit")
+PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit")
 WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects"}
 
 
@@ -67,6 +67,8 @@ FILL_PROJECT = """
 INSERT INTO api_keys (id, project_id, name, secret_hash, scopes) VALUES (%(k)s, %(p)s, 'x', 'x', '{}');
 INSERT INTO policies (project_id, preset, body) VALUES (%(p)s, 'default', '{}');
 INSERT INTO jobs (id, project_id, kind) VALUES (%(x)s, %(p)s, 'x');
+INSERT INTO job_items (job_id, project_id, target_kind, target_id, action, reason)
+    SELECT id, project_id, 'memory', 'x', 'x', 'x' FROM jobs WHERE project_id = %(p)s;
 INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, body) VALUES (%(p)s, 'k', 'k', 'x',
 200, 'x');
 INSERT INTO audit (id, project_id, actor, action, target_kind, target_id) VALUES (%(x)s, %(p)s, 'a', 'a', 'a', 'a');

@@ -79,7 +79,7 @@ def test_sleeping_twice_changes_nothing(pipeline):
     before = pipeline.rows("SELECT id, version, status FROM memories ORDER BY id")
     with pipeline.db.transaction(pipeline.user()) as conn:
         conn.execute(
-            "INSERT INTO work (project_id, kind, user_id) SELECT project_id, 'sleep', user_id FROM sessions LIMIT 1"
+            "INSERT INTO work (project_id, kind, user_id) SELECT project_id, 'wake', user_id FROM sessions LIMIT 1"
         )
     pipeline.settle()
     assert pipeline.rows("SELECT id, version, status FROM memories ORDER BY id") == before
@@ -129,7 +129,7 @@ def test_the_wait_for_sleep_is_a_row_that_outlives_its_process(pipeline):
     pipeline.say("I live in Ghent.")
     pipeline.run(*AWAKE)
     (unit,) = pipeline.rows(
-        "SELECT state, run_after > now() + interval '4 minutes' AS later FROM work WHERE kind = 'sleep'"
+        "SELECT state, run_after > now() + interval '4 minutes' AS later FROM work WHERE kind = 'wake'"
     )
     assert unit == {"state": "ready", "later": True}
     pipeline.later(timedelta(0)).settle()  # another process's runner

@@ -82,7 +82,7 @@ def test_upkeep_removes_no_memory_and_a_second_time_changes_nothing(pipeline, pr
     with pipeline.db.transaction(pipeline.user()) as conn:
         conn.execute(
             "INSERT INTO work (project_id, kind, user_id) SELECT DISTINCT project_id, k, user_id FROM sessions,"
-            " unnest(ARRAY['tidy', 'sleep', 'evolve', 'consolidate']) AS k"
+            " unnest(ARRAY['tidy', 'wake', 'evolve', 'consolidate']) AS k"
         )
     later.settle()
     later.settle()

@@ -1,4 +1,4 @@
-"""The sleep stage: once a user has been quiet, what was only added gets its decision.
+"""The wake stage: once a user has been quiet, what was only added gets its decision.
 
 As `stage`, it reads, decides without a transaction, and writes in one under the user's lock.
 """
@@ -61,7 +61,7 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
         changes.write(conn, scope, awake.writes, at)
         links.insert(conn, scope, awake.kept)
         if more:
-            work.enqueue(conn, scope, WorkKind.SLEEP)
+            work.enqueue(conn, scope, WorkKind.WAKE)
         work.complete(conn, item)
         work.enqueue(conn, scope, WorkKind.INDEX)
         work.enqueue_tidy(conn, scope)

@@ -90,9 +90,9 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
             work.enqueue(conn, scope, WorkKind.CONSOLIDATE)
         work.complete(conn, item)
         work.enqueue(conn, scope, WorkKind.INDEX)
-        if policy.decide.asleep:
-            work.enqueue(conn, scope, WorkKind.SLEEP, quiet=policy.decide.sleep_seconds, at_most=LONGEST_AWAKE)
         work.enqueue_tidy(conn, scope)
+        if policy.decide.asleep:
+            work.enqueue(conn, scope, WorkKind.WAKE, quiet=policy.decide.sleep_seconds, at_most=LONGEST_AWAKE)
 
 
 def nominated(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.http.schemas.fields import AnswerModel, Flag, Moment, RequestModel
+from app.http.schemas.fields import AnswerModel, AppId, Flag, Moment, RequestModel
 
 
 class JobKind(StrEnum):
@@ -22,10 +22,18 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
+class JobScope(RequestModel):
+    """What a run is limited to; without it the run is over the whole project."""
+
+    user_id: AppId | None = None
+    session_id: Annotated[AppId | None, Field(description="of that user")] = None
+
+
 class JobCreate(RequestModel):
     """Ask for a run."""
 
     kind: JobKind
+    scope: JobScope | None = None
     dry_run: Annotated[Flag | None, Field(description="count what would be done, change nothing")] = None
 
 
@@ -51,4 +59,22 @@ class JobPage(AnswerModel):
     """Jobs, the newest first."""
 
     items: list[JobAnswer]
+    next_cursor: str | None
+
+
+class JobItemAnswer(AnswerModel):
+    """One thing that a run did, or with `dry_run` would do, and why."""
+
+    user_id: str
+    target_kind: str
+    target_id: str
+    action: str
+    reason: str
+    detail: dict[str, Any]
+
+
+class JobItemPage(AnswerModel):
+    """What a run did, in order."""
+
+    items: list[JobItemAnswer]
     next_cursor: str | None

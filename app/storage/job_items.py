@@ -1,0 +1,45 @@
+"""What a job did, or would do, item by item: written by its handler beside the change, read by `/v1/jobs`."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from app.domain.job import JobItem
+from app.domain.scope import Scope
+from app.storage.db import Connection
+
+
+def add(conn: Connection, scope: Scope, job_id: UUID, items: Sequence[JobItem]) -> None:
+    """Note these in order."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO job_items (job_id, project_id, user_id, target_kind, target_id, action, reason, detail)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    job_id,
+                    scope.project_id,
+                    item.user_id,
+                    item.target_kind,
+                    item.target_id,
+                    item.action,
+                    item.reason,
+                    Jsonb(item.detail),
+                )
+                for item in items
+            ],
+        )
+
+
+def page(  # noqa: PLR0913 - filters
+    conn: Connection, scope: Scope, job_id: UUID, *, action: str | None, after: int, limit: int
+) -> list[tuple[int, JobItem]]:
+    """Items in the order in which they were noted, each with its number; those after number `after`."""
+    rows = conn.execute(
+        "SELECT seq, user_id, target_kind, target_id, action, reason, detail FROM job_items"
+        " WHERE project_id = %(project)s AND job_id = %(job)s AND seq > %(after)s"
+        " AND (%(action)s::text IS NULL OR action = %(action)s) ORDER BY seq LIMIT %(limit)s",
+        {"project": scope.project_id, "job": job_id, "after": after, "action": action, "limit": limit},
+    ).fetchall()
+    return [(row.pop("seq"), JobItem(**row)) for row in rows]

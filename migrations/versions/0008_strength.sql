@@ -1,0 +1,2 @@
+-- Strength and lifecycle of memories.
+SELECT 1;

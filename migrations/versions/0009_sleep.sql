@@ -1,0 +1,2 @@
+-- Sleep-time work.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Snapshots, versions and the audit chain.
+SELECT 1;

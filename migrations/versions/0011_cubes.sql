@@ -1,0 +1,2 @@
+-- Cubes: shares and artefacts.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Erasures, their tombstones and receipts.
+SELECT 1;
