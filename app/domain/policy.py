@@ -8,24 +8,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from app.domain.memory import MemoryType
 from app.domain.presets import BASE, CHANGES
 from app.domain.scaling import Fusion
+from app.domain.sections import Days, Seconds, Section, Share, Signed, Weight
 from app.errors import FieldError, InvalidInputError
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Weight = Annotated[float, Field(ge=0.0, le=10.0)]
-Signed = Annotated[float, Field(ge=-10.0, le=10.0)]
-Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
-Days = Annotated[float, Field(ge=0.0, le=36_500.0)]
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, unknown fields refused, every field required."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SegmentPolicy(Section):
