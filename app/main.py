@@ -27,8 +27,10 @@ from app.http import (
     recall,
     session_context,
     sessions,
+    snapshots,
     user_lists,
     users,
+    versions,
 )
 from app.http.after import AfterAnswers
 from app.http.auth import KeyCache
@@ -44,12 +46,14 @@ ROUTERS = (
     events.api,
     aggregate.api,
     memories.api,
+    versions.api,
     feedback.api,
     users.api,
     user_lists.api,
     sessions.api,
     session_context.api,
     jobs.api,
+    snapshots.api,
     keys.api,
     projects.api,
     policy.api,
