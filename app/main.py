@@ -13,6 +13,7 @@ from app.clock import IdSource, new_id
 from app.context import ProcessContext
 from app.http import (
     aggregate,
+    audit,
     draining,
     events,
     feedback,
@@ -54,6 +55,7 @@ ROUTERS = (
     session_context.api,
     jobs.api,
     snapshots.api,
+    audit.api,
     keys.api,
     projects.api,
     policy.api,

@@ -148,8 +148,8 @@ def diff(
 )
 def rollback(edge: WriteEdge, body: RollbackCreate) -> Response:
     """Bring a user's memories back to what was known at a snapshot or a time. It is a job, with its progress at
-    `Location`, and what it changes and why in its items. What was erased stays erased, events stay as they are, and the rollback
-    can itself be rolled back, to the `undo_known_at` of its counts.
+    `Location`, and what it changes and why in its items. What was erased stays erased, events stay as they are, and
+    the rollback can itself be rolled back, to the `undo_known_at` of its counts.
     """
     edge.caller.whole_project()
     scope = edge.caller.user(body.user_id)
