@@ -176,9 +176,7 @@ def rollback(edge: WriteEdge, body: RollbackCreate) -> Response:
         dry_run = bool(body.dry_run)
         job = jobs.create(conn, project, job_id, KIND, about, dry_run=dry_run, actor=edge.caller.actor)
         target = ("user", body.user_id)
-        edge.audit(
-            conn, scope, "user.rollback", target, known_at=about["known_at"], dry_run=dry_run, job_id=str(job.id)
-        )
+        edge.audit(conn, scope, "user.rollback", target, known_at=about["known_at"], dry_run=dry_run, job_id=job.id)
         return Reply(job_answer(job), 202, {"Location": f"/v1/jobs/{job.id}"})
 
     response = edge.write(project, store)

@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from app.domain.feedback import FeedbackSignal
 from app.domain.memory import Memory, MemoryStatus
 from app.domain.query import Kind, Narrowing
-from app.services import feedback, jobs, memories, snapshots, versions
+from app.ledger import upkeep
+from app.services import audit, feedback, jobs, memories, snapshots, versions
 from app.services.feedback import Said
 from app.services.memories import MemoryChanges, SameTextError
 from app.services.versions import Wanted
 from app.storage import memories as store
 from app.storage import memory_states, work
+from app.storage.audit_entries import AuditQuery
 from app.storage.memories import MemoryQuery
 from app.storage.memory_states import Move
+from app.storage.vectors import to_half
 from tests.workers.conftest import START, Pipeline
 
 SAYINGS = (
@@ -198,3 +201,105 @@ def test_a_rollback_is_the_view_of_that_time(pipeline, acts, chosen):
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_many_rollbacks_are_the_views_of_their_times(pipeline, acts, chosen):
     check(pipeline, acts, chosen)
+
+
+@pytest.fixture
+def told(pipeline):
+    return Told(pipeline, "ann")
+
+
+def test_turns_that_came_after_stay_and_are_recalled(told):
+    told.do("say", 3)
+    at = told.known[-1][0]
+    told.do("say", 7)
+    told.pipeline.settle()
+    events = told.pipeline.events()
+    job, items = told.roll_back(at)
+    told.pipeline.settle()
+    assert [(item.action, item.reason) for item in items] == [("hide", "not_known_then")]
+    assert (job.counts["hide"], job.done, job.total) == (1, 1, 1)
+    assert told.pipeline.events() == events
+    answer = told.pipeline.ask("What does the user love?", narrowing=Narrowing(as_of=START + timedelta(days=30)))
+    assert {item.kind for item in answer.items if "hiking" in item.text} == {Kind.EVENT}
+    assert [m.text for m in told.list(status=MemoryStatus.ACTIVE)] == ["The user is allergic to peanuts."]
+
+
+def test_what_is_said_again_is_known_again(told):
+    told.do("say", 3)
+    at = told.known[-1][0]
+    told.do("say", 7)
+    told.roll_back(at)
+    told.do("say", 7)
+    assert [m.text for m in told.list(status=MemoryStatus.ACTIVE)] == [
+        "The user is allergic to peanuts.",
+        "The user loves hiking.",
+    ]
+
+
+def test_two_that_changed_places_change_back(told):
+    told.do("say", 3)
+    told.do("say", 7)
+    pipeline, scope = told.pipeline, told.pipeline.user()
+    one, two = told.list(status=None)
+    at = told.known[-1][0]
+    for memory, text in ((one, "The user is here."), (two, one.text), (one, two.text)):
+        encoded = memories.encode(pipeline.context.encoder, text)
+        wanted = MemoryChanges(frozenset({"text"}), text=text)
+        with pipeline.db.transaction(scope) as conn:
+            memories.patch(conn, scope, memory.id, wanted, encoded, versions=None, actor="key:test")
+    _, items = told.roll_back(at)
+    assert {item.target_id for item in items} == {str(one.id), str(two.id)}
+    assert [m.text for m in told.list(status=MemoryStatus.ACTIVE)] == [one.text, two.text]
+    dense = {row["target_id"]: row["dense"] for row in pipeline.rows("SELECT target_id, dense FROM vectors")}
+    for memory in (one, two):
+        assert dense[memory.id] == to_half(memories.encode(pipeline.context.encoder, memory.text).dense)
+
+
+def test_a_slice_that_was_killed_after_its_work_is_not_done_twice(told):
+    told.do("say", 3)
+    at = told.known[-1][0]
+    told.do("say", 7)
+    job, items = told.roll_back(at)
+    told.do("say", 0)
+    with told.pipeline.db.transaction(told.pipeline.project) as conn:
+        conn.execute("UPDATE jobs SET state = 'running', counts = '{}' WHERE id = %s", (job.id,))
+        work.enqueue(conn, told.pipeline.project, "job", key=str(job.id))
+    before = told.list(status=None)
+    told.pipeline.run()
+    assert told.list(status=None) == before
+    with told.pipeline.db.transaction(told.pipeline.project) as conn:
+        again = jobs.get(conn, told.pipeline.project, job.id)
+        assert len(jobs.items(conn, told.pipeline.project, job.id, action=None, after=0, limit=9)) == len(items)
+    assert (again.state, again.counts) == ("done", job.counts)
+
+
+def test_the_history_names_the_words_the_job_and_the_successor(told):
+    told.do("say", 0)
+    at = told.known[-1][0]
+    told.do("say", 1)
+    told.roll_back(at)
+    scope = told.pipeline.user()
+    old, new = told.list(status=None)
+    with told.pipeline.db.transaction(scope) as conn:
+        _, superseded, rolled = versions.history(conn, scope, old.id, after=0, limit=9)
+        added, hidden = versions.history(conn, scope, new.id, after=0, limit=9)
+    turns = [event.id for event in told.pipeline.events()]
+    assert (superseded.version.change, superseded.cause.memory_id) == ("supersede", new.id)
+    assert superseded.cause.event_ids == added.cause.event_ids == (turns[1],)
+    assert superseded.cause.candidate_id == added.cause.candidate_id is not None
+    assert "status" in {change.field for change in superseded.changes}
+    assert rolled.cause.job_id == hidden.cause.job_id is not None
+    assert hidden.version.change == rolled.version.change == "rollback"
+
+
+def test_the_schedule_seals_what_the_pipeline_did(told):
+    told.do("say", 0)
+    told.do("say", 1)
+    upkeep.seal_audit(told.pipeline.context)
+    project = told.pipeline.project
+    with told.pipeline.db.transaction(project) as conn:
+        found = audit.page(conn, project, AuditQuery(actor="pipeline"))
+        checked, _ = audit.check(conn, project, 0)
+    assert sorted(entry.action for entry in found) == ["add", "add", "supersede"]
+    assert all(entry.candidate_id and entry.seq for entry in found)
+    assert (checked.seals, checked.breaks) == (len(found), [])
