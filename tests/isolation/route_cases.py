@@ -45,14 +45,6 @@ class World:
         self.a.post(f"/v1/memories/{memory_id}/feedback", json={"signal": "helpful", "note": WORD, "query": WORD})
         return memory_id
 
-    def snapshot(self) -> str:
-        """A snapshot of a user, who has learned something since."""
-        self.memory()
-        body = {"user_id": "anna", "name": f"{WORD} {uuid4()}"}
-        made = self.a.post("/v1/cubes/snapshots", json=body).json()["id"]
-        self.memory()
-        return made
-
     def job(self) -> str:
         return self.a.post("/v1/jobs", json={"kind": "reindex", "dry_run": True}).json()["id"]
 
@@ -101,8 +93,6 @@ class World:
                 "jobs": self.job,
                 "keys": self.key,
                 "projects": self.project,
-                "cubes/snapshots": self.snapshot,
-                "audit": self.memory,
             }[path]()
         return self.a.get(f"/v1/{path}", params={"limit": 1}).json()["next_cursor"]
 
@@ -246,9 +236,6 @@ CASES: dict[str, dict[str, Case]] = {
             control=422,
         ),
     },
-    "memories_restore": {
-        "memory_id": Case(lambda c, i: c.post(f"/v1/memories/{i}/restore", json={"version": 1}), World.memory)
-    },
     "memories_links": {
         "memory_id": Case(get("/v1/memories/{}/links"), World.memory),
         "cursor": Case(
@@ -301,49 +288,6 @@ CASES: dict[str, dict[str, Case]] = {
         "session_id": Case(
             lambda c, i: c.delete(f"/v1/sessions/{i}", params={"user_id": "anna"}), World.session, unheard, 204
         ),
-    },
-    "cubes_snapshot_create": {
-        "user_id": Case(
-            lambda c, i: c.post("/v1/cubes/snapshots", json={"user_id": i, "name": "n"}), World.user, unheard, 201
-        ),
-    },
-    "cubes_snapshot_list": {
-        "user_id": Case(listing("/v1/cubes/snapshots", "user_id"), lambda w: w.snapshot() and "anna", unheard),
-        "cursor": cursor_case("cubes/snapshots"),
-    },
-    "cubes_snapshot_get": {"snapshot_id": Case(get("/v1/cubes/snapshots/{}"), World.snapshot)},
-    "cubes_snapshot_delete": {
-        "snapshot_id": Case(lambda c, i: c.delete(f"/v1/cubes/snapshots/{i}"), World.snapshot, control=204)
-    },
-    "cubes_snapshot_diff": {
-        "snapshot_id": Case(get("/v1/cubes/snapshots/{}/diff"), World.snapshot),
-        "cursor": Case(
-            lambda c, i: c.get(f"/v1/cubes/snapshots/{i}/diff", params={"cursor": "WyJhYWFhIl0"}),
-            World.snapshot,
-            control=422,
-        ),
-    },
-    "cubes_rollback": {
-        "user_id": Case(
-            lambda c, i: c.post("/v1/cubes/rollback", json={"user_id": i, "known_at": "2025-01-01T00:00:00Z"}),
-            World.user,
-            unheard,
-            202,
-        ),
-        "snapshot_id": Case(
-            lambda c, i: c.post("/v1/cubes/rollback", json={"user_id": "anna", "snapshot_id": i}),
-            World.snapshot,
-            control=202,
-        ),
-    },
-    "audit_list": {
-        "user_id": Case(listing("/v1/audit", "user_id"), lambda w: w.memory() and "anna", unheard),
-        "target_id": Case(listing("/v1/audit", "target_id"), World.memory),
-        "cursor": cursor_case("audit"),
-    },
-    "audit_export": {
-        "user_id": Case(listing("/v1/audit/export", "user_id"), lambda w: w.memory() and "anna", unheard),
-        "target_id": Case(listing("/v1/audit/export", "target_id", format="training"), World.memory),
     },
     "jobs_list": {"cursor": cursor_case("jobs")},
     "jobs_create": {
