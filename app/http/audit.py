@@ -215,7 +215,7 @@ def entry_answer(entry: Entry, hide: Mask) -> AuditEntryAnswer:
 
 def _seal_all(edge: Edge, scope: ProjectScope) -> None:
     """Seal everything that is there, a transaction at a time."""
-    while True:
+    start: datetime | None = audit.BEGINNING
+    while start is not None:
         with edge.read(scope) as conn:
-            if audit.seal(conn, scope, whole=True) < audit.BATCH:
-                return
+            start = audit.seal(conn, scope, start=start)

@@ -64,10 +64,10 @@ def forget_served(context: ProcessContext) -> None:
 def seal_audit(context: ProcessContext) -> None:
     """Append to the chain of each project what happened since the last run."""
     for scope in _projects(context):
-        while True:
+        more = True
+        while more:
             with context.db.transaction(scope) as conn:
-                if audit.seal(conn, scope) < audit.BATCH:
-                    break
+                more = audit.seal(conn, scope) is not None
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
@@ -19,7 +19,8 @@ BATCH = 1_000  # entries of one sealing transaction: about a tenth of a second
 CHECKED = 1_000  # seals that one transaction checks
 # What commits later than this after the newest seal's time is found by a whole look only, which `verify` takes: a
 # transaction may last a minute (statement and idle timeouts), versions that an import brings carry older times.
-LATE = timedelta(hours=1)
+LATE = timedelta(minutes=10)
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)  # before everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,13 @@ def page(conn: Connection, scope: Scope, query: AuditQuery) -> list[Entry]:
     return audit_entries.page(conn, scope, query)
 
 
-def seal(conn: Connection, scope: Scope, *, whole: bool = False, limit: int = BATCH) -> int:
-    """Seal entries that are not yet, in the order in which they happened; returns how many. `whole` looks for them
-    from the beginning of the project.
+def seal(conn: Connection, scope: Scope, *, start: datetime | None = None, limit: int = BATCH) -> datetime | None:
+    """Seal entries that are not yet, in the order in which they happened, those from `start` on; without it, those that
+    may have come since the last time. Answers from where to go on, None when there are no more.
     """
     audit_seals.lock(conn, scope)
     last = audit_seals.last(conn, scope)
-    since = last.at - LATE if last is not None and not whole else None
+    since = last.at - LATE if last is not None and start is None else start
     entries = audit_entries.unsealed(conn, scope, since, limit)
     bare = [(entry.ref, entry.version) for entry in entries if entry.kind == CHANGE and _lacks_salt(entry)]
     if bare:
@@ -68,7 +69,7 @@ def seal(conn: Connection, scope: Scope, *, whole: bool = False, limit: int = BA
         seals.append(Seal(link, entry.ref, entry.version, entry.at))
         prev = link.hash
     audit_seals.add(conn, scope, seals)
-    return len(seals)
+    return seals[-1].at if len(seals) == limit else None
 
 
 def head(conn: Connection, scope: Scope) -> Seal | None:
