@@ -61,7 +61,9 @@ def diff(
 
 def find(service: Service, named: str, user: str | None) -> dict[str, Any]:
     """The snapshot of this id or name, of the user first; raises CommandError."""
-    found = [one for one in service.items("/v1/cubes/snapshots") if named in {one["id"], one["name"]}]
+    found: list[dict[str, Any]] = [
+        one for one in service.items("/v1/cubes/snapshots") if named in {one["id"], one["name"]}
+    ]
     fitting = [one for one in found if one["user_id"] in {user, None} or one["id"] == named]
     fitting.sort(key=lambda one: one["user_id"] is None)
     if user is None and len(fitting) > 1:

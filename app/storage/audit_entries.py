@@ -126,7 +126,10 @@ def unsealed(conn: Connection, scope: Scope, since: datetime | None, limit: int)
 
 def by_refs(conn: Connection, scope: Scope, refs: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], Entry]:
     """These entries, as far as they are still there."""
-    chosen = " AND {ref} = ANY (%(refs)s::uuid[]) AND ({ref}, {version}) IN (SELECT * FROM unnest(%(refs)s::uuid[], %(numbers)s::int[]))"
+    chosen = (
+        " AND {ref} = ANY (%(refs)s::uuid[])"
+        " AND ({ref}, {version}) IN (SELECT * FROM unnest(%(refs)s::uuid[], %(numbers)s::int[]))"
+    )
     values = {"refs": [ref for ref, _ in refs], "numbers": [version for _, version in refs]}
     found = _read(conn, scope, AuditQuery(limit=len(refs)), chosen, values)
     return {(entry.ref, entry.version): entry for entry in found}
