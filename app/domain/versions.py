@@ -66,7 +66,7 @@ class StepKind(StrEnum):
 
     RESTORE = "restore"  # a new version with what was known then
     HIDE = "hide"  # it was not known then: invalidated, for no time ever believed
-    KEEP = "keep"  # the user called it private since: it stays archived
+    KEEP = "keep"  # private since, so it stays archived; or the words of then were erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ def steps(standings: Sequence[Standing]) -> list[Step]:
 def _step(standing: Standing) -> Step:
     if standing.private:
         return Step(standing, StepKind.KEEP, "private", str(standing.now["status"]))
+    if standing.then is not None and not standing.then["text"]:
+        return Step(standing, StepKind.KEEP, "erased", str(standing.now["status"]))
     if standing.then is None:
         return Step(standing, StepKind.HIDE, "not_known_then", MemoryStatus.INVALIDATED.value)
     return Step(standing, StepKind.RESTORE, "changed_since", str(standing.then["status"]))

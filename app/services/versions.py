@@ -34,10 +34,10 @@ def history(conn: Connection, scope: Scope, memory_id: UUID, *, after: int, limi
 
 
 def find(conn: Connection, scope: Scope, memory_id: UUID, version: int) -> MemoryVersion:
-    """A version of a memory that is not deleted; raises NotFoundError."""
+    """A version of a memory whose words are still there; raises NotFoundError."""
     memories.get(conn, scope, memory_id)
     found = versions.one(conn, scope, memory_id, version)
-    if found is None:
+    if found is None or not found.text:
         raise NotFoundError(
             "The memory has no such version.", errors=(FieldError("/version", "is not a version of it", "unknown"),)
         )

@@ -51,10 +51,12 @@ def standing(now=None, then=None, **fields):
 def test_what_a_rollback_does():
     changed = standing(version(text="b"), version(text="a", status="superseded"))
     unknown, private = standing(), standing(version(status="archived"), version(), private=True)
-    one, two, three = steps([changed, unknown, private])
+    erased = standing(version(), version(text=""))
+    one, two, three, four = steps([changed, unknown, private, erased])
     assert (one.kind, one.status, one.rewords, one.fields) == (StepKind.RESTORE, "superseded", True, ["text", "status"])
     assert (two.kind, two.status, two.rewords) == (StepKind.HIDE, "invalidated", False)
     assert (three.kind, three.status, three.rewords) == (StepKind.KEEP, "archived", False)
+    assert (four.kind, four.reason, four.status) == (StepKind.KEEP, "erased", "active")
 
 
 @given(texts=st.lists(st.sampled_from("abc"), max_size=6), ages=st.lists(st.integers(0, 9), min_size=6, max_size=6))

@@ -147,3 +147,28 @@ def test_versions_of_before_the_chain_are_sealed_too(api, served, project):
     found = verified(api)
     assert found["intact"]
     assert found["redacted"] == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["actor=%00", "target_id=%ED%A0%80", "action=%FF", "user_id=..", "from=yesterday", "kind=x", "after=1", "cursor=x",
+     f"actor={'x' * 300}", "limit=0", "actor="],
+)  # fmt: skip
+def test_what_is_no_filter_is_refused_or_finds_nothing(api, query):
+    told(api)
+    for path in ("/v1/audit", "/v1/audit/export"):
+        answer = api.get(f"{path}?{query}")
+        assert answer.status_code in {200, 422}
+        if answer.status_code == 422:
+            assert answer.json()["errors"][0]["pointer"].startswith("query:")
+        else:
+            assert answer.text in {"", '{"items":[],"next_cursor":null}'}
+
+
+@pytest.mark.parametrize("after", ["-1", "x", str(2**63), "1.5"])
+def test_a_place_that_is_none_is_refused(api, after):
+    assert api.get("/v1/audit/verify", params={"after": after}).status_code == 422
+
+
+def test_a_place_behind_the_end_has_nothing_to_check(api):
+    assert api.get("/v1/audit/verify", params={"after": 2**40}).json()["checked"] == 0
