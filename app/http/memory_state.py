@@ -38,7 +38,7 @@ def change(edge: WriteEdge, memory_id: UUID, body: StateChange, if_match: IfMatc
         before, memory = lifecycle.act(conn, scope, memory_id, order, now)
         if memory.version != before.version:
             user = edge.caller.user(memory.user_id)
-            detail = {"action": body.action, "from": before.status, "to": memory.status, "frozen": memory.frozen}
+            detail = {"asked": body.action, "from": before.status, "to": memory.status, "frozen": memory.frozen}
             moved = {"version_before": before.version, "version": memory.version}
             edge.audit(conn, user, "memory.state", ("memory", str(memory_id)), **detail, **moved)
         return tagged(memory, view(conn, scope, now))

@@ -30,8 +30,8 @@ FROM memories m WHERE {OF_USER} AND m.id = ANY (%(ids)s) AND m.status <> 'erased
 """
 # Sorted ids: two gateways that note the same memories take their locks in one order.
 GROW = """
-UPDATE memories m SET use_count = use_count + g.uses, stability = least(stability + g.stability, %(most)s),
-    last_used_at = greatest(last_used_at, %(at)s)
+UPDATE memories m SET use_count = m.use_count + g.uses, stability = least(m.stability + g.stability, %(most)s),
+    last_used_at = greatest(m.last_used_at, %(at)s)
 FROM unnest(%(ids)s::uuid[], %(uses)s::real[], %(stability)s::real[]) AS g (id, uses, stability)
 WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.id = g.id
 """

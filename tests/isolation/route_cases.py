@@ -244,9 +244,6 @@ CASES: dict[str, dict[str, Case]] = {
             control=422,
         ),
     },
-    "memories_state": {
-        "memory_id": Case(lambda c, i: c.post(f"/v1/memories/{i}/state", json={"action": "freeze"}), World.memory)
-    },
     "memories_feedback": {
         "memory_id": Case(
             lambda c, i: c.post(f"/v1/memories/{i}/feedback", json={"signal": "outdated", "note": "sold"}), World.memory
