@@ -82,13 +82,15 @@ class LayersPolicy(Section):
 
 
 class RetentionPolicy(Section):
-    """How much of a memory is left. `use_gain` is what one use adds to S, `spacing` how much more one adds the further
+    """How much of a memory is left. With `dated_as_episode` a fact without a key that tells what happened on a day fades
+    as an episode does, for sweeps and in answers; ranking goes by the type. `use_gain` is what one use adds to S, `spacing` how much more one adds the further
     the memory had faded, `most_stability` the largest S.
     """
 
     enabled: bool
     tau_days: TauDays
     curve: Curves
+    dated_as_episode: bool
     use_gain: Annotated[float, Field(ge=0.0, le=100.0)]
     spacing: Annotated[float, Field(ge=0.0, le=10.0)]
     most_stability: Annotated[float, Field(ge=1.0, le=10_000.0)]

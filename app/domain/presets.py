@@ -53,6 +53,7 @@ BASE: dict[str, Any] = {
             "secret": 0.0,
         },
         "curve": dict.fromkeys(TYPES, "exponential"),
+        "dated_as_episode": True,
         "use_gain": 1.0,
         "spacing": 1.0,
         "most_stability": 100.0,

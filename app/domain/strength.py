@@ -6,12 +6,13 @@ in docs/lifecycle.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.dates import Precision
 from app.domain.memory import Memory, MemoryType
 from app.domain.policy_lifecycle import Curve, LayersPolicy, RetentionPolicy
 
@@ -102,6 +103,16 @@ def since(memory: Memory) -> datetime:
     return max(moment for moment in moments if moment is not None)
 
 
+def kind_at(memory: Memory, policy: RetentionPolicy, now: datetime) -> MemoryType:
+    """As what it fades: a fact that only tells what happened on a day is an episode, whatever extraction calls it."""
+    when = memory.event_time
+    if not policy.dated_as_episode or memory.type is not MemoryType.FACT or memory.attribute is not None or when is None:
+        return memory.type
+    on_a_day = when.precision in {Precision.DAY, Precision.TIME}
+    over = on_a_day and when.start(memory.occurred_at.utcoffset() or timedelta(0)) <= now
+    return MemoryType.EPISODE if over else memory.type
+
+
 def fades(memory: Memory, policy: RetentionPolicy) -> bool:
     """Whether time takes anything from the memory: not from a frozen one, nor from types without a time constant."""
     return policy.enabled and not memory.frozen and policy.tau_days.of(memory.type) > 0
@@ -116,7 +127,7 @@ def strengths(memories: Sequence[Memory], policy: RetentionPolicy, now: datetime
             (now - since(memory)).total_seconds(),
             memory.stability,
             memory.use_count,
-            code(memory.type, memory.layer) if fades(memory, policy) else -1.0,
+            code(kind_at(memory, policy, now), memory.layer) if fades(memory, policy) else -1.0,
         )
         for memory in memories
     ]
