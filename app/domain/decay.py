@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain import foresight
 from app.domain.memory import Memory, MemoryStatus, MemoryType
 from app.domain.policy import Policy
-from app.domain.strength import LAYERS, Strength, fades, next_layer, strengths
+from app.domain.strength import LAYERS, Strength, fades, next_layer, since, strengths
 
 # Who somebody is, in the attributes that extraction gives: said once, such a fact is not put away because nobody asked.
 IDENTITY = frozenset({
@@ -90,7 +90,8 @@ def _over(one: Kept, stands: Strength, policy: Policy, now: datetime) -> Step | 
         return Step(memory.id, StepKind.EXPIRE, StepReason.EXPIRED)
     if memory.frozen:
         return None
-    if foresight.is_over(memory, now - timedelta(days=settings.foresight_days)):
+    past = now - timedelta(days=settings.foresight_days)
+    if since(memory) <= past and foresight.is_over(memory, past):  # old plans of an imported history stay as long
         return Step(memory.id, StepKind.EXPIRE, StepReason.PLAN_OVER)
     little = stands.retention < settings.archive_below and stands.importance < settings.archive_importance
     if not little or is_exempt(one) or not fades(memory, policy.retention):

@@ -106,7 +106,12 @@ def since(memory: Memory) -> datetime:
 def kind_at(memory: Memory, policy: RetentionPolicy, now: datetime) -> MemoryType:
     """As what it fades: a fact that only tells what happened on a day is an episode, whatever extraction calls it."""
     when = memory.event_time
-    if not policy.dated_as_episode or memory.type is not MemoryType.FACT or memory.attribute is not None or when is None:
+    if (
+        not policy.dated_as_episode
+        or memory.type is not MemoryType.FACT
+        or memory.attribute is not None
+        or when is None
+    ):
         return memory.type
     on_a_day = when.precision in {Precision.DAY, Precision.TIME}
     over = on_a_day and when.start(memory.occurred_at.utcoffset() or timedelta(0)) <= now

@@ -60,13 +60,18 @@ def give(  # noqa: PLR0913 - what is said of what, when, by whom
         wanted_back = lifecycle.note_uses(conn, scope, {memory_id: USED}, now)
         if wanted_back and lifecycle.come_back(conn, scope, wanted_back, now):
             effect = FeedbackEffect.RESTORED
-    elif _changes(memory, judgement):
+    elif _changes(memory, judgement) or (said.signal is FeedbackSignal.PRIVATE and _put_away(conn, scope, memory)):
         store.apply(conn, scope, memory_id, judgement, said.signal, actor=actor)
         work.enqueue(conn, scope, memories.INDEX)
         work.enqueue_tidy(conn, scope)
     if said.signal is FeedbackSignal.WRONG:
         lifecycle_store.weaken(conn, scope, memory_id, 1.0 if memory.frozen else LAPSE)
     return Given(memories.get(conn, scope, memory_id), feedback, effect, memory.version)
+
+
+def _put_away(conn: Connection, scope: UserScope, memory: Memory) -> bool:
+    """Whether a sweep archived it: then it takes a version that says private, or use would bring it back."""
+    return any(found.put_away for found in lifecycle_store.touched(conn, scope, [memory.id]))
 
 
 def _changes(memory: Memory, judgement: Judgement) -> bool:

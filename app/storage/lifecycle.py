@@ -35,13 +35,15 @@ UPDATE memories m SET use_count = m.use_count + g.uses, stability = least(m.stab
 FROM unnest(%(ids)s::uuid[], %(uses)s::real[], %(stability)s::real[]) AS g (id, uses, stability)
 WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.id = g.id
 """
-# Memories that may be active again: their text is not said by an active one already, and by one of them only.
+# Memories that may be active again: no active one says the same, nor another value where there is one at a time, and of
+# those with one text only the newest.
 FREE = f"""
 SELECT DISTINCT ON (m.text_hash) m.id FROM memories m
 WHERE {OF_USER} AND m.id = ANY (%(ids)s) AND {PUT_AWAY} AND NOT m.frozen
   AND (m.expires_at IS NULL OR m.expires_at > %(at)s)
   AND NOT EXISTS (SELECT 1 FROM memories o WHERE o.project_id = m.project_id AND o.user_id = m.user_id
-                  AND o.text_hash = m.text_hash AND o.status = 'active')
+                  AND o.status = 'active' AND (o.text_hash = m.text_hash OR (m.single_valued AND o.single_valued
+                       AND o.subject = m.subject AND o.attribute = m.attribute)))
 ORDER BY m.text_hash, m.created_at DESC
 """
 SET_STATE = """

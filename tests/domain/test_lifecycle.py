@@ -148,12 +148,13 @@ def test_what_is_over_expires_also_when_it_is_frozen():
 
 
 def test_a_plan_comes_due_and_expires_a_week_after():
-    def on(day: str):
-        return numbered(1, type=MemoryType.FORESIGHT, event_time=CalendarDate.parse(day))
+    def on(day: str, days: float = 8.0):
+        return numbered(1, type=MemoryType.FORESIGHT, event_time=CalendarDate.parse(day), days=days)
 
     assert plan(on("2026-06-03")) == []
     assert plan(on("2026-05-25")) == []
     assert plan(on("2026-05-24")) == [(1, StepKind.EXPIRE, StepReason.PLAN_OVER)]
+    assert plan(on("2020-05-24", days=1.0)) == []  # of a history that was imported yesterday
     assert plan(numbered(1, type=MemoryType.EPISODE, event_time=CalendarDate.parse("2026-05-01"))) == []
 
 

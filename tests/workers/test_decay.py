@@ -7,12 +7,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.clock import utc_now
+from app.domain.feedback import FeedbackSignal
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import text_hash
 from app.domain.query import Narrowing
 from app.domain.strength import RETURNED, USED
 from app.ledger import upkeep
-from app.services import jobs, lifecycle, memories
+from app.services import feedback, jobs, lifecycle, memories
+from app.services.feedback import Said
 from app.services.memories import NewMemory
 from app.storage.memories import MemoryQuery, page
 from app.storage.memory_edits import MemoryDraft, Place
@@ -173,6 +175,30 @@ def test_it_does_not_come_back_beside_one_that_says_the_same_nor_from_an_archive
             lifecycle.act(conn, pipeline.user(), by_hand, order, utc_now())
     assert use(pipeline, by_hand, USED) == []
     assert status(pipeline, by_hand) == "archived"
+
+
+def test_what_was_called_private_in_the_archive_stays_there_from_every_point_of_view(pipeline, remember):
+    memory_id = remember("Ann tasted durian in Penang.")
+    pipeline.settle()
+    then = utc_now()
+    sweep(pipeline)
+    with pipeline.db.transaction(pipeline.user()) as conn:
+        said = Said(uuid4(), FeedbackSignal.PRIVATE)
+        feedback.give(conn, pipeline.user(), memory_id, said, utc_now(), actor="test")
+    pipeline.settle()
+    assert use(pipeline, memory_id, USED) == []
+    assert "Ann tasted durian in Penang." not in found(pipeline, "What did Ann taste?", narrowing=Narrowing(as_of=then))
+
+
+def test_an_old_value_does_not_come_back_beside_the_new_one(pipeline, remember):
+    old = remember("Ann lives in Ghent.", subject="ann", attribute="residence", value="ghent")
+    single = "UPDATE memories SET single_valued = true RETURNING 1"
+    pipeline.rows(single)
+    sweep(pipeline)
+    remember("Ann lives in Porto.", subject="ann", attribute="residence", value="porto")
+    pipeline.rows(single)
+    assert use(pipeline, old, USED) == []
+    assert status(pipeline, old) == "archived"
 
 
 def test_a_use_counts_more_when_the_memory_had_faded_and_makes_no_version(pipeline, remember):
