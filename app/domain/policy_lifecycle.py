@@ -82,9 +82,9 @@ class LayersPolicy(Section):
 
 
 class RetentionPolicy(Section):
-    """How much of a memory is left. With `dated_as_episode` a fact without a key that tells what happened on a day fades
-    as an episode does, for sweeps and in answers; ranking goes by the type. `use_gain` is what one use adds to S, `spacing` how much more one adds the further
-    the memory had faded, `most_stability` the largest S.
+    """How much of a memory is left. `use_gain` is what one use adds to S, `spacing` how much more one adds the further
+    the memory had faded, `most_stability` the largest S. With `dated_as_episode` a fact without a key that tells what
+    happened on a day fades as an episode does, for sweeps and in answers; ranking goes by the type.
     """
 
     enabled: bool

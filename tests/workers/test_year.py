@@ -1,4 +1,4 @@
-"""The simulated year of bench/lifecycle.py, in short: what matters is found, what passed is archived, nothing is gone."""
+"""The simulated year of bench/lifecycle.py, in short: what matters is found, what passed archived, nothing is gone."""
 
 import pytest
 
