@@ -53,6 +53,7 @@ from workers.stages import stages_for
 START = datetime(2025, 6, 2, 6, tzinfo=UTC)  # a Monday
 FOUND_IN = 5  # items
 RECALLED_BAR, ARCHIVED_BAR, GROWTH_BAR = 0.99, 0.90, 1.02
+PACE = 2  # weeks that pass at a time
 TIDY_EVERY = 4  # weeks: scenes and blocks decide nothing here
 
 # What the database stamped with its own clock is moved to the simulated one: recorded when it was said.
@@ -125,21 +126,22 @@ class Life:
         return UserScope(self.project.project_id, user)
 
     def live(self, week: int) -> Week:
-        """One week of everybody: they talk, the pipeline reads, they ask, and a sweep runs."""
-        self.now = START + timedelta(weeks=week + 1)
+        """PACE weeks of everybody from this one on: they talk, the pipeline reads, they ask, and a sweep runs."""
+        begin, end = timedelta(weeks=week), timedelta(weeks=week + PACE)
+        self.now = START + end
         for user, facts in self.years.items():
-            self._say(user, week, [fact for fact in facts if week <= fact.at / timedelta(weeks=1) < week + 1])
+            self._say(user, week, [fact for fact in facts if begin <= fact.at < end])
         self._run(*(kind for kind in self._runner.kinds if kind != WorkKind.TIDY or week % TIDY_EVERY == 0))
         self._backdate(self.now)
         for user, facts in self.years.items():
             for fact in facts:
-                if week in fact.asked:
+                for _ in {*fact.asked} & {*range(week, week + PACE)}:
                     self._ask_and_use(user, fact)
         with self.context.db.transaction(self.project) as conn:
             jobs.create(conn, self.project, new_id(), "decay", {}, dry_run=False, actor="bench")
         self._run(WorkKind.JOB, WorkKind.INDEX)
         self._backdate(self.now)
-        return self._look(week)
+        return self._look(week + PACE)
 
     def _say(self, user: str, week: int, facts: list[Fact]) -> None:
         rows = []
@@ -218,7 +220,7 @@ class Life:
                 if memory.id in facts:
                     kinds.setdefault(kind_of(facts[memory.id]), []).append(stands.strength)
         strength = {kind: sum(values) / len(values) for kind, values in sorted(kinds.items())}
-        return Week(week + 1, sum(counts.values()), counts.get("active", 0), counts.get("archived", 0), strength)
+        return Week(week, sum(counts.values()), counts.get("active", 0), counts.get("archived", 0), strength)
 
 
 def kind_of(fact: Fact) -> str:
@@ -255,7 +257,7 @@ def run(encoder: Encoder, users: int, weeks: int, *, quiet: bool = False) -> Out
     """Live the weeks, then ask for everything that matters."""
     began = time.perf_counter()
     with living(encoder, users, weeks) as life:
-        seen = [life.live(week) for week in track(range(weeks), "weeks", disable=quiet)]
+        seen = [life.live(week) for week in track(range(0, weeks, PACE), "weeks", disable=quiet)]
         important = [(user, fact) for user, facts in life.years.items() for fact in facts if fact.important]
         missed, with_turns = [], 0
         for user, fact in important:
