@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain import decay
-from app.domain.decay import Step, StepKind
+from app.domain.decay import Step, StepKind, StepReason
 from app.domain.lifecycle import State, StateAction, after, state_of
 from app.domain.memory import Memory, MemoryStatus
 from app.domain.scope import Scope, UserScope
@@ -76,7 +76,8 @@ def expire(conn: Connection, scope: UserScope, now: datetime, *, actor: str = AC
     over = lifecycle.expired(conn, scope, now)
     if not over:
         return []
-    return memory_states.move(conn, scope, over, _expiry("expires_at", now, actor))
+    work.enqueue(conn, scope, INDEX)
+    return memory_states.move(conn, scope, over, _expiry(StepReason.EXPIRED, now, actor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _take(conn: Connection, scope: UserScope, steps: Sequence[Step], now: dateti
         if kind is StepKind.ARCHIVE:
             memory_states.move(conn, scope, ids, Move(MemoryStatus.ARCHIVED, "decay", reason.value, actor))
         elif kind is StepKind.EXPIRE:
-            memory_states.move(conn, scope, ids, _expiry(reason.value, now, actor))
+            memory_states.move(conn, scope, ids, _expiry(reason, now, actor))
     layered = [step for step in steps if step.kind in {StepKind.PROMOTE, StepKind.DEMOTE}]
     for layer in sorted({step.layer for step in layered}):
         lifecycle.set_layer(conn, scope, [step.memory_id for step in layered if step.layer == layer], layer, now)
@@ -137,6 +138,6 @@ def _take(conn: Connection, scope: UserScope, steps: Sequence[Step], now: dateti
         work.enqueue_tidy(conn, scope)
 
 
-def _expiry(reason: str, now: datetime, actor: str) -> Move:
+def _expiry(reason: StepReason, now: datetime, actor: str) -> Move:
     """Its own date ends also what is frozen: a later word than the flag would have taken the date away."""
-    return Move(MemoryStatus.EXPIRED, "expire", reason, actor, until=now, frozen=True)
+    return Move(MemoryStatus.EXPIRED, "expire", reason.value, actor, until=now, frozen=True)
