@@ -190,7 +190,7 @@ class Life:
 
     def _ask_and_use(self, user: str, fact: Fact) -> None:
         """Everything returned counts half; what answers the question is confirmed."""
-        items = self.ask(user, fact.question, kinds=frozenset({Kind.MEMORY}))
+        items = [item for item in self.ask(user, fact.question, kinds=frozenset(Kind)) if item.kind is Kind.MEMORY]
         uses = {item.id: USED if self.tells(item, fact, user) else RETURNED for item in items}
         with self.context.db.transaction(self.scope(user)) as conn:
             wanted = lifecycle.note_uses(conn, self.scope(user), uses, self.now)

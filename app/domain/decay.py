@@ -91,7 +91,10 @@ def _over(one: Kept, stands: Strength, policy: Policy, now: datetime) -> Step | 
     if memory.frozen:
         return None
     past = now - timedelta(days=settings.foresight_days)
-    if since(memory) <= past and foresight.is_over(memory, past):  # old plans of an imported history stay as long
+    who = memory.attribute in IDENTITY  # "my birthday is on 2 March" reads like a plan and is none
+    if (
+        not who and since(memory) <= past and foresight.is_over(memory, past)
+    ):  # old plans of an imported history stay as long
         return Step(memory.id, StepKind.EXPIRE, StepReason.PLAN_OVER)
     little = stands.retention < settings.archive_below and stands.importance < settings.archive_importance
     if not little or is_exempt(one) or not fades(memory, policy.retention):

@@ -172,6 +172,7 @@ def next_layer(layer: int, importance: float, layers: LayersPolicy) -> int:
 
 def growth(retention: float, uses: float, policy: RetentionPolicy) -> float:
     """What `uses` add to stored stability beyond `use_gain`, which ranking counts from the number of uses: the spacing
-    effect, nothing for what had not faded and the most for what had.
+    effect, nothing for what had not faded and the most for what had. What was only returned earns none: it was found,
+    not needed.
     """
-    return uses * policy.use_gain * policy.spacing * (1.0 - retention)
+    return 0.0 if uses < USED else uses * policy.use_gain * policy.spacing * (1.0 - retention)

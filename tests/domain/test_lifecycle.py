@@ -155,6 +155,10 @@ def test_a_plan_comes_due_and_expires_a_week_after():
     assert plan(on("2026-05-25")) == []
     assert plan(on("2026-05-24")) == [(1, StepKind.EXPIRE, StepReason.PLAN_OVER)]
     assert plan(on("2020-05-24", days=1.0)) == []  # of a history that was imported yesterday
+    birthday = numbered(
+        1, type=MemoryType.FORESIGHT, attribute="birthday", event_time=CalendarDate.parse("2026-03-02"), days=90.0
+    )
+    assert plan(birthday) == []
     assert plan(numbered(1, type=MemoryType.EPISODE, event_time=CalendarDate.parse("2026-05-01"))) == []
 
 

@@ -16,6 +16,7 @@ from app.domain.policy import DEFAULT, Policy, load_policy
 from app.domain.strength import (
     DAY,
     LAYERS,
+    RETURNED,
     code,
     combined,
     exponential,
@@ -98,11 +99,12 @@ def test_strength_grows_with_each_of_its_parts(retention, importance, confidence
     assert combined(0.0, importance, confidence) == 0.0
 
 
-@given(SHARE, SHARE, st.floats(0.5, 5.0))
+@given(SHARE, SHARE, st.floats(1.0, 5.0))
 def test_a_use_adds_more_the_further_the_memory_had_faded(one, other, uses):
     less, more = min(one, other), max(one, other)
     assert growth(less, uses, DEFAULT.retention) >= growth(more, uses, DEFAULT.retention) >= 0.0
     assert growth(1.0, uses, DEFAULT.retention) == 0.0
+    assert growth(less, RETURNED, DEFAULT.retention) == 0.0
 
 
 @pytest.mark.parametrize("type_", LASTING)

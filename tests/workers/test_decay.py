@@ -204,13 +204,13 @@ def test_an_old_value_does_not_come_back_beside_the_new_one(pipeline, remember):
 def test_a_use_counts_more_when_the_memory_had_faded_and_makes_no_version(pipeline, remember):
     old, fresh = remember("Ann ate a plum."), remember("Ann ate a pear.", age=timedelta(0))
     for memory_id in (old, fresh):
-        use(pipeline, memory_id, RETURNED)
+        use(pipeline, memory_id, USED)
     grown = {
         row["id"]: row for row in pipeline.rows("SELECT id, use_count, stability, version, last_used_at FROM memories")
     }
-    assert [grown[id_]["use_count"] for id_ in (old, fresh)] == [0.5, 0.5]
+    assert [grown[id_]["use_count"] for id_ in (old, fresh)] == [1.0, 1.0]
     assert [grown[id_]["version"] for id_ in (old, fresh)] == [1, 1]
-    assert grown[old]["stability"] == pytest.approx(1.5, abs=0.01)
+    assert grown[old]["stability"] == pytest.approx(2.0, abs=0.01)
     assert grown[fresh]["stability"] == pytest.approx(1.0, abs=0.01)
     assert grown[old]["last_used_at"] > datetime.now(UTC) - timedelta(minutes=1)
 
