@@ -9,11 +9,12 @@ from workers.consolidate.asleep import run as wake
 from workers.consolidate.stage import run as consolidate
 from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
+from workers.lifecycle.decay import run as decay
 from workers.lifecycle.evolve import run as evolve
 from workers.lifecycle.rollback import run as rollback
 from workers.lifecycle.tidy import run as tidy
 
-HANDLERS: dict[str, JobHandler] = {"rollback": rollback}  # by the kind of job
+HANDLERS: dict[str, JobHandler] = {"decay": decay, "rollback": rollback}  # by the kind of job
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:

@@ -24,6 +24,7 @@ MODULES = {
     "keys": "app.cli.keys",
     "projects": "app.cli.projects",
     "reindex": "app.cli.reindex",
+    "decay": "app.cli.decay",
     "model": "app.cli.model",
     "snapshot": "app.cli.snapshot",
     "rollback": "app.cli.rollback",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from app.domain.memory import MemoryType
+from app.domain.policy_lifecycle import LifecyclePolicy, RetentionPolicy
 from app.domain.presets import BASE, CHANGES
 from app.domain.scaling import Fusion
 from app.domain.sections import Days, Seconds, Section, Share, Signed, Weight
@@ -77,31 +77,6 @@ class NotePolicy(Section):
 
     keywords: Annotated[int, Field(ge=0, le=20)]
     evolve: bool
-
-
-class TauDays(Section):
-    """Time constant of decay by memory type, in days; 0 means that the type does not decay."""
-
-    fact: Days
-    preference: Days
-    episode: Days
-    procedure: Days
-    foresight: Days
-    reflection: Days
-    resource: Days
-    secret: Days
-
-    def of(self, type_: MemoryType) -> float:
-        """The time constant of one type."""
-        return float(getattr(self, type_.value))
-
-
-class RetentionPolicy(Section):
-    """R = exp(-dt / (tau * S)): ranks, never hides or deletes. `use_gain` is what one use adds to S."""
-
-    enabled: bool
-    tau_days: TauDays
-    use_gain: Annotated[float, Field(ge=0.0, le=100.0)]
 
 
 class ScenePolicy(Section):
@@ -213,6 +188,7 @@ class Policy(Section):
     decide: DecidePolicy
     notes: NotePolicy
     retention: RetentionPolicy
+    lifecycle: LifecyclePolicy
     scenes: ScenePolicy
     blocks: BlockPolicy
     recall: RecallPolicy

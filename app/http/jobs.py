@@ -143,6 +143,10 @@ def about_of(kind: JobKind, scope: JobScope | None) -> dict[str, str]:
         raise InvalidInputError(
             "A session needs its user.", errors=(FieldError("/scope/user_id", "is missing", "missing"),)
         )
+    if "session_id" in about and kind is JobKind.DECAY:
+        raise InvalidInputError(
+            "This kind is over whole users.", errors=(FieldError("/scope/session_id", "must be left out", "invalid"),)
+        )
     if about and kind is JobKind.REINDEX:
         raise InvalidInputError(
             "This kind is always over everything.", errors=(FieldError("/scope", "must be left out", "invalid"),)

@@ -9,7 +9,7 @@ from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
 from app.http.idempotency import Reply
 from app.http.masking import masker
 from app.http.memories import IfMatch, matching
-from app.http.memory_answers import tagged
+from app.http.memory_answers import tagged, view
 from app.http.paging import Cursor, Limit, Page
 from app.http.schemas.memory import MemoryAnswer
 from app.http.schemas.versions import MemoryHistory, MemoryRestore
@@ -60,7 +60,7 @@ def restore(edge: WriteEdge, memory_id: UUID, body: MemoryRestore, if_match: IfM
             user = edge.caller.user(restored.user_id)
             detail = {"restored": body.version, "version_before": before, "version": restored.version}
             edge.audit(conn, user, "memory.restore", ("memory", str(memory_id)), **detail)
-        return tagged(restored, masker(conn, scope))
+        return tagged(restored, view(conn, scope, edge.context.clock()))
 
     response = edge.write(scope, store)
     edge.context.hints.send(memories.INDEX)

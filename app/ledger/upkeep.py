@@ -1,4 +1,4 @@
-"""Maintenance on schedules: old idempotency keys and hashes, left-over collections, drift of PostgreSQL and index.
+"""Maintenance on schedules: decay, old idempotency keys and hashes, left-over collections, drift of the index.
 
 Run by workers, and by the embedded gateway for what needs the index. Every piece may be run at any time, and twice.
 """
@@ -13,15 +13,17 @@ from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
 from app.ledger.runner import Runner
-from app.services import audit
+from app.services import audit, jobs
 from app.services.collections import ensure_live, read_targets
 from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
+from app.storage import jobs as job_store
 from app.storage.collections import CollectionState
 
 SCHEDULES = {  # seconds
     "expire_idempotency_keys": 3_600,
     "forget_served": 86_400,
     "seal_audit": 60,
+    "decay": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
     "optimize_index": 86_400,
@@ -68,6 +70,15 @@ def seal_audit(context: ProcessContext) -> None:
         while more:
             with context.db.transaction(scope) as conn:
                 more = audit.seal(conn, scope) is not None
+
+
+def decay(context: ProcessContext) -> None:
+    """Ask for a decay sweep of every project that has none under way."""
+    for scope in _projects(context):
+        with context.db.transaction(scope) as conn:
+            if not job_store.is_open(conn, scope, "decay"):
+                jobs.create(conn, scope, context.new_id(), "decay", {}, dry_run=False, actor="schedule")
+    context.hints.send(WorkKind.JOB)
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -144,6 +155,7 @@ RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
     "seal_audit": seal_audit,
+    "decay": decay,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

@@ -76,6 +76,8 @@ class MemoryChanges:
     subject: str | None = None
     attribute: str | None = None
     value: str | None = None
+    expires_at: datetime | None = None
+    review_at: datetime | None = None
 
 
 def encode(encoder: Encoder, text: str) -> Encoded:
@@ -210,6 +212,8 @@ def _changed(memory: Memory, changes: MemoryChanges) -> MemoryDraft:
         subject=memory.subject,
         attribute=memory.attribute,
         value=memory.value if changes.text in {None, memory.text} else None,  # another text says another value
+        expires_at=memory.expires_at,
+        review_at=memory.review_at,
     )
     given = {name: getattr(changes, name) for name in changes.given}
     draft = replace(draft, **given)

@@ -31,11 +31,11 @@ FROM memories WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(use
 INSERT = """
 INSERT INTO memories (id, project_id, user_id, session_id, agent_id, type, text, text_hash, subject, attribute, value,
     event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision, occurred_at,
-    utc_offset, live_from, importance, confidence, metadata, created_at, updated_at)
+    utc_offset, live_from, importance, confidence, metadata, expires_at, review_at, created_at, updated_at)
 VALUES (%(id)s, %(project)s, %(user)s, %(session)s, %(agent)s, %(type)s, %(text)s, %(hash)s, %(subject)s, %(attribute)s,
     %(value)s, %(event_time)s, %(event_time_precision)s, %(valid_from)s, %(valid_from_precision)s, %(valid_to)s,
     %(valid_to_precision)s, %(occurred_at)s, %(offset)s, %(occurred_at)s, %(importance)s, %(confidence)s,
-    %(metadata)s::json, statement_timestamp(), statement_timestamp())
+    %(metadata)s::json, %(expires_at)s, %(review_at)s, statement_timestamp(), statement_timestamp())
 """
 
 PATCH = """
@@ -47,7 +47,8 @@ UPDATE memories SET type = %(type)s, text = %(text)s, text_hash = %(hash)s,
     event_time_precision = %(event_time_precision)s, valid_from = %(valid_from)s,
     valid_from_precision = %(valid_from_precision)s, valid_to = %(valid_to)s,
     valid_to_precision = %(valid_to_precision)s, importance = %(importance)s, confidence = %(confidence)s,
-    metadata = %(metadata)s::json, version = version + 1, updated_at = clock_timestamp()
+    metadata = %(metadata)s::json, expires_at = %(expires_at)s, review_at = %(review_at)s, flagged = false,
+    version = version + 1, updated_at = clock_timestamp()
 WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
 
@@ -108,6 +109,8 @@ class MemoryDraft:
     subject: str | None = None
     attribute: str | None = None
     value: str | None = None
+    expires_at: datetime | None = None
+    review_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,8 @@ def _values(scope: UserScope, memory_id: UUID, draft: MemoryDraft) -> dict[str, 
         "importance": draft.importance,
         "confidence": draft.confidence,
         "metadata": orjson.dumps(draft.metadata).decode(),
+        "expires_at": draft.expires_at,
+        "review_at": draft.review_at,
         "reason": None,
     }
     for name in ("event_time", "valid_from", "valid_to"):

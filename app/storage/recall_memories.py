@@ -15,7 +15,7 @@ from app.domain.scope import UserScope
 from app.domain.units import Terms, Unit, memory_unit
 from app.storage import recall
 from app.storage.db import Connection, Row
-from app.storage.memories import to_memory
+from app.storage.memories import ARCHIVED_BY_DECAY, ARCHIVED_LATER, to_memory
 
 # What the service knew at `known_at`: the version recorded then, under the row's own identity. What was archived
 # because it is private is archived from every point of view.
@@ -25,7 +25,8 @@ KNOWN_THEN = """
                   AND f.signal = 'private') THEN 'archived' ELSE v.status END AS status,
         v.frozen, v.event_time, v.event_time_precision, v.valid_from, v.valid_from_precision,
         v.valid_to, v.valid_to_precision, m.occurred_at, m.utc_offset, v.live_from, v.live_until,
-        v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, m.expires_at, v.version, m.superseded_by,
+        v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, m.expires_at, m.review_at, m.flagged,
+        m.layer, m.layered_at, v.version, m.superseded_by,
         v.metadata, ARRAY[]::text[] AS keywords, ARRAY[]::text[] AS tags, '' AS context, m.created_at,
         v.recorded_at AS updated_at
  FROM memories m JOIN memory_versions v ON v.memory_id = m.id
@@ -54,6 +55,8 @@ m.type = 'foresight' AND m.status = 'active' AND m.event_time_precision IN ('day
 AND m.event_time COLLATE "C" < %(after)s AND coalesce(m.valid_to, m.event_time) COLLATE "C" >= %(first)s
 ORDER BY m.event_time COLLATE "C", m.id LIMIT %(limit)s
 """
+# What a sweep put away after the point of view was there to be found then.
+PUT_AWAY_LATER = ARCHIVED_BY_DECAY.format(m="m", condition=ARCHIVED_LATER)
 MOST_PLANS = 50  # a limit on work: a context has room for a few
 
 VECTORS = """
@@ -140,8 +143,9 @@ def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
         conditions.append("m.status = ANY (%(statuses)s)")
     else:
         conditions += [
-            "m.status NOT IN ('quarantined', 'erased') AND (m.status = ANY (%(statuses)s) OR m.live_until IS NOT NULL)",
-            "(m.status <> 'archived' OR %(archived)s)",
+            "m.status NOT IN ('quarantined', 'erased')",
+            f"(m.status = ANY (%(statuses)s) OR m.live_until IS NOT NULL OR {PUT_AWAY_LATER})",
+            f"(m.status <> 'archived' OR %(archived)s OR {PUT_AWAY_LATER})",
             "m.live_from <= %(as_of)s AND (m.live_until IS NULL OR m.live_until > %(as_of)s)",
         ]
     optional = {
@@ -185,7 +189,7 @@ def _relation(narrowing: Narrowing) -> str:
 
 def _found(row: Row, narrowing: Narrowing) -> Unit:
     memory = to_memory(row, [_source(entry) for entry in row["sources"]])
-    if narrowing.as_of is not None and memory.status is not MemoryStatus.ARCHIVED:
+    if narrowing.as_of is not None and not (memory.status is MemoryStatus.ARCHIVED and narrowing.include_archived):
         memory = replace(memory, status=MemoryStatus.ACTIVE)  # what was replaced later was the belief then
     return memory_unit(memory, Terms(row["sparse"]), row["entities"])
 

@@ -94,6 +94,14 @@ def test_the_index_is_rebuilt(mneme, user, tmp_path):
     assert "peanuts" in mneme("recall", "What is Maya allergic to?", "--user", user).stdout
 
 
+def test_decay_lists_and_does_what_it_lists(mneme, user, tmp_path):
+    mneme("events", "import", str(write(tmp_path / "talk.jsonl", user)), "--wait")
+    fresh = mneme("decay", "--user", user, "--dry-run").stdout
+    assert "Nothing has faded" in fresh
+    assert "What has changed" in mneme("decay", "--user", user).stdout
+    assert "peanuts" in mneme("recall", "What is Maya allergic to?", "--user", user).stdout
+
+
 def test_doctor_finds_a_healthy_service_healthy(mneme):
     shown = mneme("doctor").stdout
     for part in ("database", "schema", "encoder", "index", "hints", "pipeline", "failed jobs"):

@@ -19,6 +19,7 @@ from app.domain.memory_writes import KnownMemory
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
 from app.domain.work import WorkItem, WorkKind
+from app.services import lifecycle
 from app.services.policy import effective
 from app.storage import candidates as candidate_store
 from app.storage import changes, event_stages, vectors, work
@@ -36,6 +37,8 @@ ATTEMPTS = 5  # decisions that turned stale in a row before the unit goes back t
 
 def run(context: ProcessContext, item: WorkItem) -> None:
     """Decide one batch of the user's open candidates; the unit comes back while more are open."""
+    with context.db.transaction(item.user) as conn:
+        lifecycle.expire(conn, item.user, context.clock())  # what is said again after its time is new
     until_fresh(context, partial(_run_once, context, item, item.user))
     context.hints.send(WorkKind.INDEX)
 

@@ -12,6 +12,7 @@ from app.http.schemas.fields import AnswerModel, AppId, Flag, Moment, RequestMod
 class JobKind(StrEnum):
     """What can be asked for."""
 
+    DECAY = "decay"
     REINDEX = "reindex"
 
 
