@@ -10,9 +10,10 @@ from workers.consolidate.stage import run as consolidate
 from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.evolve import run as evolve
+from workers.lifecycle.sleep import run as sleep
 from workers.lifecycle.tidy import run as tidy
 
-HANDLERS: dict[str, JobHandler] = {}  # by the kind of job
+HANDLERS: dict[str, JobHandler] = {"sleep": sleep}  # by the kind of job
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:

@@ -24,6 +24,7 @@ MODULES = {
     "keys": "app.cli.keys",
     "projects": "app.cli.projects",
     "reindex": "app.cli.reindex",
+    "sleep": "app.cli.sleep",
     "model": "app.cli.model",
     "api": "app.cli.api",
     "worker": "app.cli.worker",

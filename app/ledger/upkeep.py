@@ -13,18 +13,22 @@ from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
 from app.ledger.runner import Runner
+from app.services import jobs
 from app.services.collections import ensure_live, read_targets
-from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
+from app.services.policy import effective
+from app.storage import collections, idempotency, points, schedules, scopes, served, sleeping, unindex, work
 from app.storage.collections import CollectionState
 
 SCHEDULES = {  # seconds
     "expire_idempotency_keys": 3_600,
     "forget_served": 86_400,
+    "sleep_users": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
     "optimize_index": 86_400,
 }
 NEEDS_INDEX = frozenset({"drop_collections", "check_drift", "optimize_index"})
+SCHEDULED = "schedule"  # who asked for a job of the night
 KEPT = timedelta(days=1)  # an idempotency key, at least
 PAGE = 500
 
@@ -57,6 +61,15 @@ def forget_served(context: ProcessContext) -> None:
     for scope in _projects(context):
         with context.db.transaction(scope) as conn:
             served.purge(conn, scope, context.clock() - REMEMBERED)
+
+
+def sleep_users(context: ProcessContext) -> None:
+    """Ask for the sleep of each project that has users whose memories changed since their last one."""
+    for scope in _projects(context):
+        with context.db.transaction(scope) as conn:
+            if effective(conn, scope).sleep.enabled and sleeping.count_users(conn, scope, changed_only=True):
+                jobs.create(conn, scope, context.new_id(), "sleep", {}, dry_run=False, actor=SCHEDULED)
+    context.hints.send(WorkKind.JOB)
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -132,6 +145,7 @@ def optimize_index(context: ProcessContext) -> None:
 RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
+    "sleep_users": sleep_users,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from app.domain.job import JobItem
-from app.domain.scope import Scope
+from app.domain.scope import Scope, UserScope
 from app.storage.db import Connection
 
 
@@ -30,6 +30,23 @@ def add(conn: Connection, scope: Scope, job_id: UUID, items: Sequence[JobItem]) 
                 for item in items
             ],
         )
+
+
+def counts(conn: Connection, scope: Scope, job_id: UUID) -> dict[str, int]:
+    """How many items of each action were noted."""
+    rows = conn.execute(
+        "SELECT action, count(*) AS n FROM job_items WHERE project_id = %s AND job_id = %s GROUP BY action ORDER BY 1",
+        (scope.project_id, job_id),
+    ).fetchall()
+    return {row["action"]: row["n"] for row in rows}
+
+
+def forget(conn: Connection, scope: UserScope, job_id: UUID) -> None:
+    """Take back what was noted of a user: of a part of a run that is to be done again."""
+    conn.execute(
+        "DELETE FROM job_items WHERE project_id = %s AND user_id = %s AND job_id = %s",
+        (scope.project_id, scope.user_id, job_id),
+    )
 
 
 def page(  # noqa: PLR0913 - filters

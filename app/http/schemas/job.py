@@ -13,6 +13,7 @@ class JobKind(StrEnum):
     """What can be asked for."""
 
     REINDEX = "reindex"
+    SLEEP = "sleep"
 
 
 class JobState(StrEnum):
