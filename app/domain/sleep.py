@@ -48,6 +48,7 @@ class SleepMemory:
     segment_ids: frozenset[UUID]
     sessions: tuple[str, ...]
     entities: tuple[str, ...]
+    use_count: float
     dense: npt.NDArray[np.float32] | None
 
 

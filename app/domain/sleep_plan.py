@@ -70,7 +70,7 @@ def without(known: Known, dropped: Sequence[DropLink]) -> Known:
 
 def tidied(memory: KeptMemory, left: SleepMemory) -> KeptMemory:
     """A memory as tidying will see it, with what it took over."""
-    return replace(memory, sessions=left.sessions, entities=left.entities)
+    return replace(memory, sessions=left.sessions, entities=left.entities, use_count=left.use_count)
 
 
 def counts_of(actions: Sequence[Action]) -> Mapping[str, int]:
@@ -104,6 +104,7 @@ def _united(kept: SleepMemory, gone: SleepMemory) -> SleepMemory:
         segment_ids=kept.segment_ids | gone.segment_ids,
         sessions=tuple(sorted({*kept.sessions, *gone.sessions})),
         entities=tuple(sorted({*kept.entities, *gone.entities})),
+        use_count=kept.use_count + gone.use_count,
     )
 
 

@@ -16,7 +16,7 @@ from app.storage.vectors import from_half
 ACTIVE = """
 SELECT m.id, m.version, m.type, m.text, m.subject, m.attribute, m.value, m.single_valued, m.negated, m.frozen,
        m.occurred_at, m.utc_offset, m.live_from, m.event_time, m.valid_from, m.valid_to, m.expires_at, m.agent_id,
-       v.dense, said.event_ids, said.segment_ids,
+       m.use_count, v.dense, said.event_ids, said.segment_ids,
        ARRAY(SELECT DISTINCT x.id FROM unnest(said.sessions || m.session_id) AS x (id) WHERE x.id IS NOT NULL
              ORDER BY 1) AS sessions,
        ARRAY(SELECT n.name FROM memory_entities me JOIN entities n ON n.id = me.entity_id
@@ -133,6 +133,7 @@ def _memory(row: Row) -> SleepMemory:
         segment_ids=frozenset(row["segment_ids"] or ()) - {None},
         sessions=tuple(row["sessions"]),
         entities=tuple(row["entities"]),
+        use_count=row["use_count"],
         dense=from_half(row["dense"]) if row["dense"] is not None else None,
     )
 

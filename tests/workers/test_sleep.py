@@ -7,9 +7,11 @@ import pytest
 
 from app.domain.memory import MemoryType
 from app.domain.normalise import text_hash
+from app.domain.policy import DEFAULT
 from app.domain.query import Narrowing
 from app.ledger import upkeep
 from app.services import jobs
+from app.services import policy as policies
 from app.storage import changes, memory_edits, sleep_writes, vectors, work
 from app.storage.memory_edits import MemoryDraft, Place
 from tests.workers.conftest import START, Pipeline
@@ -258,13 +260,32 @@ def test_a_deleted_reflection_stays_away_and_a_deleted_memory_takes_it_along(pip
     assert pipeline.rows(REFLECTIONS) == [made]
 
 
-def test_a_run_out_of_time_keeps_what_it_did_and_goes_on_next_time(pipeline, twins, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(sleep_stage.time, "monotonic", iter(range(0, 10_000_000, 500)).__next__)
-        job, _ = asleep(pipeline)
-    assert (job.state, job.counts["out_of_time"]) == ("done", 1)
+def under(pipeline: Pipeline, **settings) -> None:
+    body = DEFAULT.model_dump(mode="json")
+    body["sleep"] |= settings
+    with pipeline.db.transaction(pipeline.project) as conn:
+        policies.put(conn, pipeline.project, None, body)
+
+
+def test_a_run_out_of_time_keeps_what_it_did_and_goes_on_next_time(pipeline, twins):
+    remember(pipeline, "The user plays the violin.")
+    under(pipeline, deadline_seconds=1e-6)
+    job, _ = asleep(pipeline)
+    assert (job.state, job.counts["out_of_time"], job.counts["merge"]) == ("done", 1, 1)
     assert pipeline.rows("SELECT 1 FROM sleeps") == []
-    assert asleep(pipeline)[0].counts["merge"] == 1
+    under(pipeline, deadline_seconds=60.0)
+    job, _ = asleep(pipeline)
+    assert "out_of_time" not in job.counts
+    assert len(pipeline.rows("SELECT 1 FROM sleeps")) == 1
+
+
+def test_slices_of_no_length_come_to_the_same_end(pipeline, twins, monkeypatch):
+    climbs(pipeline)
+    _, shown = asleep(pipeline, dry_run=True)
+    monkeypatch.setattr(sleep_stage, "SLICE_SECONDS", 0.0)
+    _, done = asleep(pipeline)
+    assert sorted(map(repr, done)) == sorted(map(repr, shown))
+    assert len(shown) > 3
 
 
 def test_the_night_wakes_only_those_whose_memories_changed(pipeline, twins):

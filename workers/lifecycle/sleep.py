@@ -74,7 +74,7 @@ def run(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) ->
     """One slice of the job."""
     progress, until = _Progress.of(job), time.monotonic() + SLICE_SECONDS
     finished = False
-    while not finished and time.monotonic() < until:
+    while True:  # at least one user
         user = _next(context, scope, job, progress)
         if user is None:
             finished = True
@@ -85,6 +85,8 @@ def run(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) ->
         progress.spent += time.monotonic() - began
         if over:
             progress.done, progress.after, progress.user, progress.spent = progress.done + 1, user.user_id, None, 0.0
+        if time.monotonic() >= until:
+            break
     with context.db.transaction(scope) as conn:
         counts: dict[str, int] = dict(job_items.counts(conn, scope, job.id))
         total = 1 if "user_id" in job.scope else sleeping.count_users(conn, scope, changed_only=_changed_only(job))
@@ -142,8 +144,10 @@ def _show(doing: Doing, progress: _Progress) -> bool:
 
 
 def _sleep(doing: Doing, progress: _Progress, until: float) -> bool:
-    """Do what is to be done for a user until a plan is empty; False when the slice is over before that."""
-    first: _Seen | None = None
+    """Do what is to be done for a user until a plan is empty; False when the slice is over before that. At least one
+    action is done, so that a slow machine gets on, too.
+    """
+    first, done = None, 0
     for attempt in range(1, ATTEMPTS + 1):
         seen = _look(doing.context, doing.user)
         if first is None:
@@ -154,12 +158,13 @@ def _sleep(doing: Doing, progress: _Progress, until: float) -> bool:
         allowed = time.monotonic() + seen.policy.sleep.deadline_seconds - progress.spent
         try:
             for actions in _batches(seen.plan.actions):
-                if time.monotonic() >= allowed:
+                if done and time.monotonic() >= allowed:
                     return _finish(doing, progress, first, None)
-                if time.monotonic() >= until and not isinstance(actions[0], Merge):
+                if done and time.monotonic() >= until and not isinstance(actions[0], Merge):
                     return False
                 doing.lease.check()
                 perform(doing, actions)
+                done += 1
         except StaleDecisionError:
             if attempt == ATTEMPTS:
                 raise
