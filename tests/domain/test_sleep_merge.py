@@ -112,9 +112,8 @@ def test_opposites_differ_by_a_negation_only():
     assert not opposite("The user has 2 cats.", "The user does not have 3 cats.")
 
 
-WORDS = st.lists(
-    st.sampled_from(["red", "green", "loud", "quick", "garden", "tomato", "piano", "river"]), min_size=2, max_size=6
-)
+NOUNS = ("red", "green", "loud", "quick", "garden", "tomato", "piano", "river")
+WORDS = st.lists(st.sampled_from(NOUNS), min_size=2, max_size=6)
 
 
 @given(WORDS, WORDS)

@@ -5,15 +5,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.domain.memory import MemoryType
+from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import text_hash
 from app.domain.policy import DEFAULT
 from app.domain.query import Narrowing
 from app.ledger import upkeep
 from app.services import jobs
 from app.services import policy as policies
-from app.storage import changes, memory_edits, sleep_writes, vectors, work
+from app.storage import changes, memory_edits, memory_states, sleep_writes, vectors, work
 from app.storage.memory_edits import MemoryDraft, Place
+from app.storage.memory_states import Move
 from tests.workers.conftest import START, Pipeline
 from workers.lifecycle import sleep as sleep_stage
 
@@ -141,26 +142,47 @@ def test_a_second_run_does_nothing(pipeline, twins):
     assert job.counts["active_before"] == job.counts["active_after"] == 2
 
 
-def test_a_write_during_the_run_is_never_overwritten(pipeline, twins, monkeypatch):
+def patched(conn, scope, memory_id) -> None:
+    text = "The user loves jazz no more."
+    draft = MemoryDraft(text, text_hash(text), MemoryType.FACT, 0.5, 0.7, subject="user")
+    memory_edits.patch(conn, scope, memory_id, draft, actor="key:test")
+
+
+def erased(conn, scope, memory_id) -> None:
+    memory_edits.erase(conn, scope, [memory_id], actor="key:test")
+
+
+def archived(conn, scope, memory_id) -> None:
+    memory_states.move(conn, scope, [memory_id], Move(MemoryStatus.ARCHIVED, "state", "test", "key:test"))
+
+
+@pytest.mark.parametrize(
+    ("write", "left"),
+    [
+        (patched, ("The user loves jazz no more.", "active")),
+        (erased, ("", "erased")),
+        (archived, ("The user really loves jazz.", "archived")),
+    ],
+    ids=["patched", "erased", "archived"],
+)
+def test_a_write_during_the_run_is_never_overwritten(pipeline, twins, monkeypatch, write, left):
     """Wrong-neighbour edits of the research: what was planned on an old version is not done."""
     kept, gone, _ = twins
     perform, written = sleep_stage.perform, []
 
     def late(doing, actions):
         if not written:
-            written.append(1)
+            written.append(actions)
             with pipeline.db.transaction(pipeline.user()) as conn:
                 changes.lock_user(conn, pipeline.user())
-                text = "The user loves jazz no more."
-                draft = MemoryDraft(text, text_hash(text), MemoryType.FACT, 0.5, 0.7, subject="user")
-                memory_edits.patch(conn, pipeline.user(), gone, draft, actor="key:test")
+                write(conn, pipeline.user(), gone)
         perform(doing, actions)
 
     monkeypatch.setattr(sleep_stage, "perform", late)
     job, items = asleep(pipeline)
     rows = {row["id"]: row for row in state(pipeline)}
     assert job.state == "done"
-    assert (rows[gone]["text"], rows[gone]["status"]) == ("The user loves jazz no more.", "active")
+    assert (rows[gone]["text"], rows[gone]["status"]) == left
     assert (rows[kept]["version"], rows[kept]["status"]) == (1, "active")
     assert [item for item in items if item.action == "merge"] == []
 
