@@ -67,7 +67,11 @@ def sleep_users(context: ProcessContext) -> None:
     """Ask for the sleep of each project that has users whose memories changed since their last one."""
     for scope in _projects(context):
         with context.db.transaction(scope) as conn:
-            if effective(conn, scope).sleep.enabled and sleeping.count_users(conn, scope, changed_only=True):
+            if (
+                effective(conn, scope).sleep.enabled
+                and not jobs.is_open(conn, scope, "sleep", actor=SCHEDULED)
+                and sleeping.count_users(conn, scope, changed_only=True)
+            ):
                 jobs.create(conn, scope, context.new_id(), "sleep", {}, dry_run=False, actor=SCHEDULED)
     context.hints.send(WorkKind.JOB)
 

@@ -1,5 +1,6 @@
 """The job of kind `sleep` on real parts: a dry run shows what a run does, nothing is lost, writes in between win."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,7 +10,9 @@ from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import text_hash
 from app.domain.policy import DEFAULT
 from app.domain.query import Narrowing
+from app.inference.llm import ModelFailedError
 from app.ledger import upkeep
+from app.ledger.runner import Runner
 from app.services import jobs
 from app.services import policy as policies
 from app.storage import changes, memory_edits, memory_states, sleep_writes, vectors, work
@@ -17,6 +20,7 @@ from app.storage.memory_edits import MemoryDraft, Place
 from app.storage.memory_states import Move
 from tests.workers.conftest import START, Pipeline
 from workers.lifecycle import sleep as sleep_stage
+from workers.stages import stages_for
 
 CLIMBS = (
     "I went climbing at the gym.",
@@ -270,6 +274,30 @@ def test_a_reflection_takes_no_place_of_what_it_rests_on(pipeline):
     assert [item.id for item in asked_for.items] == [made["id"]]
 
 
+class Broken:
+    """A model that never answers, and a write that comes while it is asked."""
+
+    def __init__(self, pipeline) -> None:
+        self.pipeline, self.asked = pipeline, 0
+
+    def ask(self, question, *, seconds, check) -> str:
+        self.asked += 1
+        scope = self.pipeline.user()
+        with self.pipeline.db.transaction(scope) as conn:  # no transaction of the job is open now
+            changes.lock_user(conn, scope)
+        raise ModelFailedError("timeout")
+
+
+def test_a_model_that_fails_costs_its_words_only(pipeline):
+    climbs(pipeline)
+    model = Broken(pipeline)
+    context = replace(pipeline.context, llm=model)
+    asleep(Pipeline(context, pipeline.project, Runner(context, stages_for(context))))
+    (made,) = pipeline.rows(REFLECTIONS)
+    assert "has spoken of climbing in 4 conversations" in made["text"]
+    assert model.asked == 1
+
+
 def test_a_deleted_reflection_stays_away_and_a_deleted_memory_takes_it_along(pipeline):
     members = climbs(pipeline)
     asleep(pipeline)
@@ -313,6 +341,7 @@ def test_slices_of_no_length_come_to_the_same_end(pipeline, twins, monkeypatch):
 def test_the_night_wakes_only_those_whose_memories_changed(pipeline, twins):
     remember(pipeline, "The user loves tea.", user="bob")
     upkeep.sleep_users(pipeline.context)
+    upkeep.sleep_users(pipeline.context)  # one at a time
     pipeline.run("job")
     assert {row["user_id"] for row in pipeline.rows("SELECT user_id FROM sleeps")} == {"ann"}  # as ann sees it
     upkeep.sleep_users(pipeline.context)
