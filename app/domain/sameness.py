@@ -27,6 +27,10 @@ _SHADING_WORDS = """
     hoped plan plans planned intend intends consider considers considering think thinks thought consider try tries tried
     trying will shall going used almost nearly about around again still already yet ask asks asked wonder wonders"""
 _SHADING = frozenset(_SHADING_WORDS.split())
+# Words that only say it louder: what says all of a statement needs none of these.
+_EMPHASIS = frozenset(
+    "definitely surely sure certainly absolutely truly totally completely super such simply honestly".split()  # noqa: SIM905 - a list to read
+)
 _SYNONYMS = tuple(
     frozenset(lexical.tokens(group))
     for group in (
@@ -74,19 +78,23 @@ def same_meaning(one: str, other: str) -> bool:
     return _stems(words) == _stems(others)
 
 
-def contained(fragment: str, fuller: str) -> bool:
-    """Whether `fuller` says all that `fragment` says and more: every word of it, with equal numbers, dates, names and
-    polarity, and neither wanted nor supposed in one of them only.
+def says_all(fuller: str, fragment: str) -> bool:
+    """Whether `fuller` says all that `fragment` says: every word of it but for emphasis, with equal numbers, dates,
+    polarity and names in the same order ("Jon is there for Gina" is not "Gina is there for Jon"), and neither wanted
+    nor supposed in one of them only.
     """
     words, others = normalise(fragment).split(), normalise(fuller).split()
     if _turning(words) != _turning(others) or sorted(_numbers(words)) != sorted(_numbers(others)):
         return False
-    if frozenset(words) & _SHADING != frozenset(others) & _SHADING:
+    if frozenset(words) & _SHADING != frozenset(others) & _SHADING or _named(fragment) != _named(fuller):
         return False
-    if frozenset(_names(fragment)) != frozenset(_names(fuller)):
-        return False
-    mine, theirs = _stems(words), _stems(others)
-    return len(mine) >= LEAST_STEMS and mine < theirs
+    mine = _stems([word for word in words if word not in _EMPHASIS])
+    return len(mine) >= LEAST_STEMS and mine <= _stems(others)
+
+
+def contained(fragment: str, fuller: str) -> bool:
+    """Whether `fuller` says all that `fragment` says, and more."""
+    return says_all(fuller, fragment) and not says_all(fragment, fuller)
 
 
 def opposite(one: str, other: str) -> bool:
@@ -132,6 +140,12 @@ def _figures(text: str) -> list[float]:
 
 def _names(text: str) -> list[str]:
     return [normalise(name).removesuffix("s") for name in _NAME.findall(text) if name not in {"The", "I"}]
+
+
+def _named(text: str) -> list[str]:
+    """Names in the order of their first mention, without words that only begin a sentence ("Lately, Nate ...")."""
+    found = (normalise(name).removesuffix("s") for name in _NAME.findall(text))
+    return list(dict.fromkeys(name for name in found if name not in _FILLERS | _TURNING))
 
 
 def _numbers(words: list[str]) -> list[str]:

@@ -1,5 +1,5 @@
-"""Which memories sleep puts together: those that say the same, and fragments of a fuller statement of the same turn or
-segment. Pure; part of `sleep_plan`.
+"""Which memories sleep puts together: those that say the same, and fragments of a fuller statement. Pure; part of
+`sleep_plan`.
 
 Cosine only nominates (SPEC 6). Frozen memories and secrets are never touched, and nothing of different validity is.
 """
@@ -12,23 +12,31 @@ from uuid import UUID
 import numpy as np
 
 from app.domain.memory import MemoryType
-from app.domain.sameness import contained, content, same_meaning
+from app.domain.sameness import contained, content, same_meaning, says_all
 from app.domain.sleep import Gone, Merge, SleepMemory
 
 ROWS = 512  # of the cosine matrix at a time: 6 MB for 3,000 memories
 _APART = frozenset({MemoryType.SECRET, MemoryType.REFLECTION, MemoryType.RESOURCE})
+_ON_A_DAY = frozenset({MemoryType.EPISODE, MemoryType.FORESIGHT})
 _STATED = frozenset({MemoryType.FACT, MemoryType.EPISODE})
 
 
 def merges(memories: Sequence[SleepMemory], same_cosine: float, *, fragments: bool) -> list[Merge]:
     """The merges in the order of what stays. Of two that say the same, the one said first stays; a fragment goes into
-    the fuller statement. What goes points at what stays in the end.
+    the fuller statement, of those that cosine nominates and, with `fragments`, of the same turn or segment. What goes
+    points at what stays in the end.
     """
     able = {m.id: m for m in sorted(memories, key=_order) if not m.frozen and m.type not in _APART}
     into: dict[UUID, tuple[UUID, str, float]] = {}
     for one, other, cosine in _near(list(able.values()), same_cosine):
-        if one.id not in into and other.id not in into and says_the_same(one, other):
+        if one.id in into or other.id in into or not _same_time(one, other):
+            continue
+        if says_the_same(one, other):
             into[other.id] = (one.id, "same_meaning", cosine)
+        elif is_fragment(other, one):
+            into[other.id] = (one.id, "contained", cosine)
+        elif is_fragment(one, other):
+            into[one.id] = (other.id, "contained", cosine)
     if fragments:
         for fragment, fuller in _fragments([m for m in able.values() if m.id not in into]):
             if fragment.id not in into and fuller.id not in into:
@@ -50,7 +58,7 @@ def says_the_same(one: SleepMemory, other: SleepMemory) -> bool:
         one.type is other.type
         and _comparable(one, other)
         and (one.event_time, one.valid_from, one.valid_to) == (other.event_time, other.valid_from, other.valid_to)
-        and same_meaning(one.text, other.text)
+        and (same_meaning(one.text, other.text) or (says_all(one.text, other.text) and says_all(other.text, one.text)))
     )
 
 
@@ -65,6 +73,12 @@ def is_fragment(fragment: SleepMemory, fuller: SleepMemory) -> bool:
         and (fragment.valid_from, fragment.valid_to) == (fuller.valid_from, fuller.valid_to)
         and contained(fragment.text, fuller.text)
     )
+
+
+def _same_time(one: SleepMemory, other: SleepMemory) -> bool:
+    """What happened, or is planned, on another day is another thing, even in the same words; what is so is not."""
+    states = not {one.type, other.type} & _ON_A_DAY
+    return states or one.event_time is not None or one.occurred_at.date() == other.occurred_at.date()
 
 
 def _comparable(one: SleepMemory, other: SleepMemory) -> bool:

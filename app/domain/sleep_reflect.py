@@ -19,6 +19,19 @@ from app.domain.sleep import Known, OldReflection, Reflect, SleepMemory
 CONFIDENCE = 0.3  # an inference, never a statement: below every extractor's (choice)
 IMPORTANCE = 0.2
 LINES = 20  # that a model is shown: the latest of each session first would favour long ones, so the first of each
+# Words that statements are made of: who says them again and again has spoken of nothing in particular.
+_PLAIN_WORDS = """
+    love loves loved like likes liked enjoy enjoys enjoyed hate hates prefer prefers want wants wanted need needs feel
+    feels felt feeling think thinks thought know knows knew say says said tell tells told ask asks asked talk talks see
+    sees saw look looks looking make makes made making get gets getting give gives giving take takes taking keep keeps
+    keeping try tries tried trying start starts started come comes came find finds found help helps helped use uses used
+    work works working play plays played going gone went want has had having been being does doing done
+    good great best better nice amazing awesome super fun happy glad excited proud special big small new old first last
+    next time times day days week weeks month months year years today lately always never often way ways thing things
+    something anything everything lot lots bit kind sort part people everyone someone friend friends life world stuff
+    really very much many more most too also still just even ever well sure right own other another
+    favourite favorite standing request notes one ones"""
+_PLAIN = frozenset(_PLAIN_WORDS.split())
 _NAMESPACE = UUID("6d6e656d-6500-5000-8000-7265666c6563")
 _APART = frozenset({MemoryType.SECRET, MemoryType.RESOURCE, MemoryType.REFLECTION})
 
@@ -66,7 +79,7 @@ def _recurring(
             spread = {
                 word: {s for m in members if word in said[m.id] for s in m.sessions}
                 for word in top.keywords
-                if word not in names
+                if word not in names and word not in _PLAIN
             }
             best = max(spread, key=lambda word: (len(spread[word]), -top.keywords.index(word)), default=None)
             if best is not None and len(spread[best]) >= sessions:

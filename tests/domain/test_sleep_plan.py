@@ -74,6 +74,12 @@ def test_three_sessions_make_a_reflection_and_two_do_not():
     assert (made.version, len(made.members)) == (0, 3)
 
 
+def test_words_that_every_statement_is_made_of_do_not_recur():
+    texts = ("loves cheese", "loves rain", "loves maps")
+    memories = [slept(n + 1, f"The user {text}.", angle=3 * n, day=n) for n, text in enumerate(texts)]
+    assert reflections(plan(memories)) == []
+
+
 def test_a_reflection_is_made_again_only_when_it_rests_on_more():
     (made,) = reflections(plan(climbs(3)))
     old = {made.id: OldReflection(made.id, 4, active=True, frozen=False, members=frozenset(i for i, _ in made.members))}
