@@ -17,6 +17,7 @@ from app.services import jobs
 from app.services.collections import ensure_live, read_targets
 from app.services.policy import effective
 from app.storage import collections, idempotency, points, schedules, scopes, served, sleeping, unindex, work
+from app.storage import jobs as job_store
 from app.storage.collections import CollectionState
 
 SCHEDULES = {  # seconds
@@ -69,7 +70,7 @@ def sleep_users(context: ProcessContext) -> None:
         with context.db.transaction(scope) as conn:
             if (
                 effective(conn, scope).sleep.enabled
-                and not jobs.is_open(conn, scope, "sleep", actor=SCHEDULED)
+                and not job_store.is_open(conn, scope, "sleep")
                 and sleeping.count_users(conn, scope, changed_only=True)
             ):
                 jobs.create(conn, scope, context.new_id(), "sleep", {}, dry_run=False, actor=SCHEDULED)

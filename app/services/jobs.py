@@ -35,11 +35,6 @@ def create(  # noqa: PLR0913 - what a job is
     return job
 
 
-def is_open(conn: Connection, scope: ProjectScope, kind: str, *, actor: str) -> bool:
-    """Whether a job of this kind that `actor` asked for is not over yet."""
-    return jobs.is_open(conn, scope, kind, created_by=actor)
-
-
 def items(  # noqa: PLR0913 - filters
     conn: Connection, scope: ProjectScope, job_id: UUID, *, action: str | None, after: int, limit: int
 ) -> list[tuple[int, JobItem]]:

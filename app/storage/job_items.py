@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from app.domain.job import JobItem
-from app.domain.scope import Scope, UserScope
+from app.domain.scope import Scope
 from app.storage.db import Connection
 
 
@@ -33,19 +33,19 @@ def add(conn: Connection, scope: Scope, job_id: UUID, items: Sequence[JobItem]) 
 
 
 def counts(conn: Connection, scope: Scope, job_id: UUID) -> dict[str, int]:
-    """How many items of each action were noted."""
+    """How many items of each action the job has: right also when a slice was killed after its work."""
     rows = conn.execute(
-        "SELECT action, count(*) AS n FROM job_items WHERE project_id = %s AND job_id = %s GROUP BY action ORDER BY 1",
+        "SELECT action, count(*) AS n FROM job_items WHERE project_id = %s AND job_id = %s GROUP BY action",
         (scope.project_id, job_id),
     ).fetchall()
     return {row["action"]: row["n"] for row in rows}
 
 
-def forget(conn: Connection, scope: UserScope, job_id: UUID) -> None:
-    """Take back what was noted of a user: of a part of a run that is to be done again."""
+def clear(conn: Connection, scope: Scope, job_id: UUID, user_id: str) -> None:
+    """Drop what a killed slice of a dry run noted about this user: it is listed anew."""
     conn.execute(
-        "DELETE FROM job_items WHERE project_id = %s AND user_id = %s AND job_id = %s",
-        (scope.project_id, scope.user_id, job_id),
+        "DELETE FROM job_items WHERE project_id = %s AND job_id = %s AND user_id = %s",
+        (scope.project_id, job_id, user_id),
     )
 
 

@@ -85,12 +85,12 @@ def page(  # noqa: PLR0913 - filters
     return [Job(**row) for row in rows]
 
 
-def is_open(conn: Connection, scope: Scope, kind: str, *, created_by: str) -> bool:
-    """Whether a job of this kind by whom is queued or running."""
+def is_open(conn: Connection, scope: Scope, kind: str) -> bool:
+    """Whether a run of this kind over the whole project waits or runs."""
     row = conn.execute(
-        "SELECT 1 FROM jobs WHERE project_id = %s AND kind = %s AND created_by = %s AND state IN ('queued', 'running')"
-        " LIMIT 1",
-        (scope.project_id, kind, created_by),
+        "SELECT 1 FROM jobs WHERE project_id = %s AND kind = %s AND state IN ('queued', 'running') AND NOT dry_run"
+        " AND scope = '{}' LIMIT 1",
+        (scope.project_id, kind),
     ).fetchone()
     return row is not None
 

@@ -13,8 +13,10 @@ from app.domain.sleep import RECURRING, Known, OldReflection, SleepLink, SleepMe
 from app.storage.db import Connection, Row
 from app.storage.vectors import from_half
 
+# What was merged once and is active again was brought back by somebody: it is left alone, as what is frozen is.
 ACTIVE = """
-SELECT m.id, m.version, m.type, m.text, m.subject, m.attribute, m.value, m.single_valued, m.negated, m.frozen,
+SELECT m.id, m.version, m.type, m.text, m.subject, m.attribute, m.value, m.single_valued, m.negated,
+       m.frozen OR EXISTS (SELECT 1 FROM memory_versions x WHERE x.memory_id = m.id AND x.status = 'merged') AS frozen,
        m.occurred_at, m.utc_offset, m.live_from, m.event_time, m.valid_from, m.valid_to, m.expires_at, m.agent_id,
        m.use_count, v.dense, said.event_ids, said.segment_ids,
        ARRAY(SELECT DISTINCT x.id FROM unnest(said.sessions || m.session_id) AS x (id) WHERE x.id IS NOT NULL
@@ -70,11 +72,12 @@ def versions(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> dict[UU
 
 
 def mark(conn: Connection, scope: UserScope, at: datetime) -> None:
-    """Note that at `at` nothing was left to do."""
+    """Note that at `at` nothing was left to do; nothing of a user who was erased meanwhile."""
     conn.execute(
-        "INSERT INTO sleeps (project_id, user_id, slept_at) VALUES (%s, %s, %s)"
+        "INSERT INTO sleeps (project_id, user_id, slept_at) SELECT %(project)s, %(user)s, %(at)s"
+        " WHERE EXISTS (SELECT 1 FROM memories WHERE project_id = %(project)s AND user_id = %(user)s)"
         " ON CONFLICT (project_id, user_id) DO UPDATE SET slept_at = greatest(sleeps.slept_at, excluded.slept_at)",
-        (scope.project_id, scope.user_id, at),
+        {"project": scope.project_id, "user": scope.user_id, "at": at},
     )
 
 

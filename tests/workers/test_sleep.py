@@ -1,69 +1,18 @@
 """The job of kind `sleep` on real parts: a dry run shows what a run does, nothing is lost, writes in between win."""
 
-from dataclasses import replace
-from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import text_hash
-from app.domain.policy import DEFAULT
-from app.domain.query import Narrowing
-from app.inference.llm import ModelFailedError
 from app.ledger import upkeep
-from app.ledger.runner import Runner
-from app.services import jobs
-from app.services import policy as policies
-from app.storage import changes, memory_edits, memory_states, sleep_writes, vectors, work
-from app.storage.memory_edits import MemoryDraft, Place
+from app.storage import changes, memory_edits, memory_states
+from app.storage.memory_edits import MemoryDraft
 from app.storage.memory_states import Move
-from tests.workers.conftest import START, Pipeline
+from tests.support.sleep_jobs import asleep, climbs, remember, turns, under
+from tests.workers.conftest import Pipeline
 from workers.lifecycle import sleep as sleep_stage
-from workers.stages import stages_for
-
-CLIMBS = (
-    "I went climbing at the gym.",
-    "I bought new climbing shoes.",
-    "Climbing with my friends was great.",
-    "I am sore from climbing.",
-)
-
-
-def remember(pipeline: Pipeline, text: str, *, sources=(), day: int = 0, user: str = "ann", **fields) -> UUID:
-    """A memory that an app writes directly, embedded as consolidation would."""
-    memory_id, scope = uuid4(), pipeline.user(user)
-    fields = {"type": MemoryType.FACT, "importance": 0.5, "confidence": 0.7, "subject": "user"} | fields
-    draft = MemoryDraft(text=text, text_hash=text_hash(text), **fields)
-    (dense,) = pipeline.context.encoder.encode([text])
-    with pipeline.db.transaction(scope) as conn:
-        at = changes.lock_user(conn, scope)
-        place = Place(START + timedelta(days=day))
-        memory_edits.add(conn, scope, memory_id, draft, place, list(sources), actor="key:test")
-        row = vectors.StoredVector(memory_id, "memory", dense, sleep_writes.document_vector(text, 20.0))
-        vectors.upsert(conn, scope, pipeline.context.encoder.fingerprint, [row])
-        work.enqueue(conn, scope, "index")
-        assert at is not None
-    return memory_id
-
-
-def turns(pipeline: Pipeline, *texts: str, session: str = "s1", day: int = 0) -> list[UUID]:
-    """Turns that are stored and not read: memories are made of them by hand."""
-    ids = pipeline.say(*texts, session=session, at=START + timedelta(days=day))
-    with pipeline.db.transaction(pipeline.project) as conn:
-        conn.execute("UPDATE events SET state = 'processed', extracted_at = now()")
-        conn.execute("DELETE FROM work WHERE kind = 'extract'")
-    return ids
-
-
-def asleep(pipeline: Pipeline, *, dry_run: bool = False, actor: str = "test", **about):
-    """Run the job to its end; it and its items."""
-    with pipeline.db.transaction(pipeline.project) as conn:
-        job = jobs.create(conn, pipeline.project, uuid4(), "sleep", about, dry_run=dry_run, actor=actor)
-    pipeline.run("job")
-    with pipeline.db.transaction(pipeline.project) as conn:
-        found = jobs.items(conn, pipeline.project, job.id, action=None, after=0, limit=1000)
-        return jobs.get(conn, pipeline.project, job.id), [item for _, item in found]
 
 
 def state(pipeline: Pipeline) -> list[dict]:
@@ -224,99 +173,6 @@ def test_a_fragment_goes_into_the_fuller_statement_of_its_turn(pipeline):
     assert rows[elsewhere]["status"] == "active"
 
 
-def climbs(pipeline: Pipeline, count: int = 4) -> list[UUID]:
-    made = []
-    for place, text in enumerate(CLIMBS[:count]):
-        (turn,) = turns(pipeline, text, session=f"s{place}", day=30 * place)
-        said = text.replace("I am", "The user is").replace("I ", "The user ").replace("my", "the user's")
-        made.append(remember(pipeline, said, sources=[turn], day=30 * place))
-    return made
-
-
-REFLECTIONS = "SELECT * FROM memories WHERE type = 'reflection' ORDER BY id"
-
-
-def test_what_recurs_over_sessions_becomes_a_reflection_with_its_sources(pipeline):
-    members = climbs(pipeline, 3)
-    asleep(pipeline)
-    (made,) = pipeline.rows(REFLECTIONS)
-    assert made["text"] == "The user has spoken of climbing in 3 conversations between March and April 2026."
-    assert made["confidence"] < 0.5
-    linked = pipeline.rows("SELECT to_id FROM links WHERE from_id = %s AND type = 'derived_from'", values=[made["id"]])
-    assert {row["to_id"] for row in linked} == set(members)
-    assert len(pipeline.rows("SELECT 1 FROM memory_sources WHERE memory_id = %s", values=[made["id"]])) == 3
-    asleep(pipeline)
-    assert pipeline.rows(REFLECTIONS) == [made]
-
-    old = pipeline.rows("SELECT dense FROM vectors WHERE target_id = %s", values=[made["id"]])
-    climbs_again = turns(pipeline, CLIMBS[3], session="s9", day=100)
-    remember(pipeline, "The user is sore from climbing.", sources=climbs_again, day=100)
-    asleep(pipeline)
-    (again,) = pipeline.rows(REFLECTIONS)
-    assert (again["id"], again["version"]) == (made["id"], 2)
-    assert "4 conversations between March and June 2026" in again["text"]
-    new = pipeline.rows("SELECT dense FROM vectors WHERE target_id = %s", values=[made["id"]])
-    (dense,) = pipeline.context.encoder.encode([again["text"]])
-    assert new != old  # A-MEM and LightMem forget to embed what they edited
-    assert new[0]["dense"] == vectors.to_half(dense)
-
-
-def test_a_reflection_takes_no_place_of_what_it_rests_on(pipeline):
-    climbs(pipeline)
-    pipeline.run("index")
-    question = "What does the user say about climbing?"
-    before = {item.id for item in pipeline.ask(question).items}
-    asleep(pipeline)
-    pipeline.run("index")
-    (made,) = pipeline.rows(REFLECTIONS)
-    assert {item.id for item in pipeline.ask(question).items} == before
-    asked_for = pipeline.ask(question, narrowing=Narrowing(types=frozenset({MemoryType.REFLECTION})))
-    assert [item.id for item in asked_for.items] == [made["id"]]
-
-
-class Broken:
-    """A model that never answers, and a write that comes while it is asked."""
-
-    def __init__(self, pipeline) -> None:
-        self.pipeline, self.asked = pipeline, 0
-
-    def ask(self, question, *, seconds, check) -> str:
-        self.asked += 1
-        scope = self.pipeline.user()
-        with self.pipeline.db.transaction(scope) as conn:  # no transaction of the job is open now
-            changes.lock_user(conn, scope)
-        raise ModelFailedError("timeout")
-
-
-def test_a_model_that_fails_costs_its_words_only(pipeline):
-    climbs(pipeline)
-    model = Broken(pipeline)
-    context = replace(pipeline.context, llm=model)
-    asleep(Pipeline(context, pipeline.project, Runner(context, stages_for(context))))
-    (made,) = pipeline.rows(REFLECTIONS)
-    assert "has spoken of climbing in 4 conversations" in made["text"]
-    assert model.asked == 1
-
-
-def test_a_deleted_reflection_stays_away_and_a_deleted_memory_takes_it_along(pipeline):
-    members = climbs(pipeline)
-    asleep(pipeline)
-    with pipeline.db.transaction(pipeline.user()) as conn:
-        changes.lock_user(conn, pipeline.user())
-        memory_edits.erase(conn, pipeline.user(), [members[0]], actor="key:test")
-    (made,) = pipeline.rows(REFLECTIONS)
-    assert (made["status"], made["text"]) == ("erased", "")
-    asleep(pipeline)
-    assert pipeline.rows(REFLECTIONS) == [made]
-
-
-def under(pipeline: Pipeline, **settings) -> None:
-    body = DEFAULT.model_dump(mode="json")
-    body["sleep"] |= settings
-    with pipeline.db.transaction(pipeline.project) as conn:
-        policies.put(conn, pipeline.project, None, body)
-
-
 def test_a_run_out_of_time_keeps_what_it_did_and_goes_on_next_time(pipeline, twins):
     remember(pipeline, "The user plays the violin.")
     under(pipeline, deadline_seconds=1e-6)
@@ -354,3 +210,14 @@ def test_the_night_wakes_only_those_whose_memories_changed(pipeline, twins):
     with pipeline.db.transaction(pipeline.project) as conn:
         found = conn.execute("SELECT done FROM jobs ORDER BY created_at").fetchall()
     assert [row["done"] for row in found] == [2, 1]
+
+
+def test_what_was_brought_back_is_not_merged_again(pipeline, twins):
+    _, gone, _ = twins
+    asleep(pipeline)
+    with pipeline.db.transaction(pipeline.user()) as conn:
+        changes.lock_user(conn, pipeline.user())
+        back = Move(MemoryStatus.ACTIVE, "state", "test", "key:test", clears=True)
+        assert memory_states.move(conn, pipeline.user(), [gone], back) == [gone]
+    asleep(pipeline)
+    assert [row["status"] for row in state(pipeline)] == ["active"] * 3
