@@ -74,18 +74,25 @@ def _halves(cluster: Cluster, vectors: Sequence[Vector]) -> tuple[list[int], lis
 def _joined(parts: Sequence[Cluster], vectors: Sequence[Vector], times: Sequence[float], shape: Shape) -> list[Cluster]:
     """Each cluster joins the nearest of those before it that is near enough and has room for it."""
     found: list[Cluster] = []
+    centres = np.zeros((len(parts), len(vectors[0]) if vectors else 0), dtype=np.float32)
+    last = np.zeros(len(parts))
     for part in parts:
-        open_ = [
-            (round(float(host.centre @ part.centre), 4), -place)
-            for place, host in enumerate(found)
-            if (not shape.most or len(host.rows) + len(part.rows) <= shape.most)
-            and times[part.rows[0]] - max(times[row] for row in host.rows) <= shape.gap
-        ]
-        nearness, place = max(open_, default=(-1.0, 0))
-        if nearness >= shape.cosine:
-            found[-place] = _of(sorted(found[-place].rows + part.rows), vectors)
-        else:
+        place, size = -1, len(found)
+        nearness = np.round(centres[:size] @ part.centre, 4)
+        nearness[times[part.rows[0]] - last[:size] > shape.gap] = -1.0
+        for at in np.argsort(-nearness, kind="stable").tolist():
+            if nearness[at] < shape.cosine:
+                break
+            if not shape.most or len(found[at].rows) + len(part.rows) <= shape.most:
+                place = at
+                break
+        if place < 0:
+            place = size
             found.append(part)
+        else:
+            found[place] = _of(sorted(found[place].rows + part.rows), vectors)
+        centres[place] = found[place].centre
+        last[place] = max(last[place], times[part.rows[-1]]) if place < size else times[part.rows[-1]]
     return found
 
 

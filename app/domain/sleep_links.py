@@ -10,7 +10,9 @@ from uuid import UUID
 
 import numpy as np
 
+from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
+from app.domain.nearness import near_before
 from app.domain.precision import is_vague, refines
 from app.domain.sameness import opposite
 from app.domain.sleep import AddLink, DropLink, SleepLink, SleepMemory
@@ -58,18 +60,12 @@ def missing_links(memories: Sequence[SleepMemory], links: Sequence[SleepLink], l
             held[max(link.from_id, link.to_id, key=str)] += 1
     matrix = np.stack([memory.dense for memory in rows if memory.dense is not None])
     found = []
-    for place, memory in enumerate(rows):
-        room = MOST_SIMILAR - held[memory.id]
-        if room <= 0 or place == 0:
-            continue
-        cosines = matrix[:place] @ matrix[place]
-        order = np.lexsort((np.arange(place), -np.round(cosines, 4)))[:MOST_SIMILAR]
-        for at in order:
-            other = rows[int(at)]
-            if cosines[at] < least or room <= 0:
-                break
-            if frozenset({memory.id, other.id}) not in joined:
-                weight = min(1.0, round(float(cosines[at]), 4))
+    for place, others, cosines in near_before(matrix, least):
+        memory, room = rows[place], MOST_SIMILAR - held[rows[place].id]
+        nearest = np.argsort(-cosines, kind="stable")[:MOST_SIMILAR]
+        for other, cosine in ((rows[int(others[at])], float(cosines[at])) for at in nearest):
+            if room > 0 and frozenset({memory.id, other.id}) not in joined:
+                weight = min(1.0, round(cosine, 4))
                 found.append(AddLink(memory.id, other.id, SIMILAR, weight, "near", (memory.version, other.version)))
                 room -= 1
     return found
@@ -126,13 +122,12 @@ def _by_words(memories: Sequence[SleepMemory]) -> Iterator[tuple[SleepMemory, Sl
     if not rows:
         return
     matrix = np.stack([memory.dense for memory in rows if memory.dense is not None])
-    for place, one in enumerate(rows[1:], 1):
-        for at in np.flatnonzero(matrix[:place] @ matrix[place] >= NEAR):
-            other = rows[int(at)]
-            same_time = (one.event_time, one.valid_from, one.valid_to) == (
-                other.event_time,
-                other.valid_from,
-                other.valid_to,
-            )
-            if one.subject == other.subject and same_time and opposite(one.text, other.text):
+    for place, others, _ in near_before(matrix, NEAR):
+        one = rows[place]
+        for other in (rows[at] for at in others.tolist()):
+            if one.subject == other.subject and _dates(one) == _dates(other) and opposite(one.text, other.text):
                 yield one, other, "opposite_polarity"
+
+
+def _dates(memory: SleepMemory) -> tuple[CalendarDate | None, ...]:
+    return memory.event_time, memory.valid_from, memory.valid_to

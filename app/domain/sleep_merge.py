@@ -12,10 +12,10 @@ from uuid import UUID
 import numpy as np
 
 from app.domain.memory import MemoryType
+from app.domain.nearness import near_before
 from app.domain.sameness import contained, content, same_meaning, says_all
 from app.domain.sleep import Gone, Merge, SleepMemory
 
-ROWS = 512  # of the cosine matrix at a time: 6 MB for 3,000 memories
 _APART = frozenset({MemoryType.SECRET, MemoryType.REFLECTION, MemoryType.RESOURCE})
 _ON_A_DAY = frozenset({MemoryType.EPISODE, MemoryType.FORESIGHT})
 _STATED = frozenset({MemoryType.FACT, MemoryType.EPISODE})
@@ -94,16 +94,14 @@ def _comparable(one: SleepMemory, other: SleepMemory) -> bool:
 
 
 def _near(memories: Sequence[SleepMemory], least: float) -> Iterator[tuple[SleepMemory, SleepMemory, float]]:
-    """Pairs whose cosine is high enough, the earlier memory first, in the order of the two."""
+    """Pairs whose cosine is high enough, the earlier memory first, in the order of the later one."""
     rows = [memory for memory in memories if memory.dense is not None]
     if not rows:
         return
     matrix = np.stack([memory.dense for memory in rows if memory.dense is not None])
-    for start in range(0, len(rows), ROWS):
-        cosines = matrix[start : start + ROWS] @ matrix.T
-        for place, other in np.argwhere(cosines >= least):
-            if start + place < other:
-                yield rows[start + place], rows[other], float(cosines[place, other])
+    for place, others, cosines in near_before(matrix, least):
+        for other, cosine in zip(others.tolist(), cosines.tolist(), strict=True):
+            yield rows[other], rows[place], cosine
 
 
 def _fragments(memories: Sequence[SleepMemory]) -> Iterator[tuple[SleepMemory, SleepMemory]]:

@@ -155,6 +155,7 @@ def _sleep(doing: Doing, progress: _Progress, until: float) -> bool:
             progress.before += 0 if progress.spent else seen.active
         if not seen.plan.actions:
             break
+        until = max(until, time.monotonic() + SLICE_SECONDS)  # planning takes no time from doing
         allowed = time.monotonic() + seen.policy.sleep.deadline_seconds - progress.spent
         try:
             for actions in _batches(seen.plan.actions):
