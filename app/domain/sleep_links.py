@@ -20,6 +20,7 @@ from app.domain.sleep import AddLink, DropLink, SleepLink, SleepMemory
 MOST_SIMILAR = 3  # as in consolidation: more only repeats the search by vector
 SIMILAR, CONTRADICTS = "similar", "contradicts"
 HISTORY = frozenset({CONTRADICTS, "derived_from"})  # they tell what became of a memory, so they outlast it
+SLACK = 0.001  # below the cosine that makes a link before it is dropped: rounding must not make and drop it in turns
 NEAR = 0.8  # cosine from which two texts are looked at for denying each other; "allergic" and its denial score .961
 
 
@@ -37,7 +38,7 @@ def wrong_links(memories: Sequence[SleepMemory], links: Sequence[SleepLink], lea
             one, other = dense.get(link.from_id), dense.get(link.to_id)
             if ends in seen:
                 reason = "doubled"
-            elif one is not None and other is not None and float(one @ other) < least:
+            elif one is not None and other is not None and float(one @ other) < least - SLACK:
                 reason = "not_near"
             else:
                 seen.add(ends)

@@ -45,6 +45,12 @@ def test_links_that_are_wrong_are_dropped_and_history_stays():
     ]
 
 
+def test_a_link_on_the_edge_is_not_made_and_dropped_in_turns():
+    memories = [slept(1, "a"), slept(2, "b", angle=60.002)]  # a cosine of .49997
+    (new,) = missing_links(memories, [], 0.5)
+    assert wrong_links(memories, [link(new.from_id.int, new.to_id.int)], 0.5) == []
+
+
 def test_contradictions_are_noted_once():
     home = {"attribute": "home", "single_valued": True}
     memories = [
