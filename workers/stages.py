@@ -12,9 +12,10 @@ from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.decay import run as decay
 from workers.lifecycle.evolve import run as evolve
 from workers.lifecycle.rollback import run as rollback
+from workers.lifecycle.sleep import run as sleep
 from workers.lifecycle.tidy import run as tidy
 
-HANDLERS: dict[str, JobHandler] = {"decay": decay, "rollback": rollback}  # by the kind of job
+HANDLERS: dict[str, JobHandler] = {"decay": decay, "rollback": rollback, "sleep": sleep}  # by the kind of job
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:

@@ -25,6 +25,7 @@ MODULES = {
     "projects": "app.cli.projects",
     "reindex": "app.cli.reindex",
     "decay": "app.cli.decay",
+    "sleep": "app.cli.sleep",
     "model": "app.cli.model",
     "snapshot": "app.cli.snapshot",
     "rollback": "app.cli.rollback",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from app.domain.policy_lifecycle import LifecyclePolicy, RetentionPolicy
+from app.domain.policy_sleep import SleepPolicy
 from app.domain.presets import BASE, CHANGES
 from app.domain.scaling import Fusion
 from app.domain.sections import Days, Seconds, Section, Share, Signed, Weight
@@ -80,13 +81,18 @@ class NotePolicy(Section):
 
 
 class ScenePolicy(Section):
-    """How memories gather into scenes, and when a scene is hot. `word_overlap` weighs shared words beside cosine."""
+    """How memories gather into scenes, and when a scene is hot. `word_overlap` weighs shared words beside cosine.
+
+    A scene of more than `max_members` is split (0: never); two whose centroids are nearer than `merge_cosine` are one.
+    """
 
     enabled: bool
     cosine: Share
     word_overlap: Weight
     gap_days: Days
     heat: Annotated[float, Field(ge=0.0, le=1_000.0)]
+    max_members: Annotated[int, Field(ge=0, le=1_000)]
+    merge_cosine: Share
 
 
 class ProfileFrom(StrEnum):
@@ -193,6 +199,7 @@ class Policy(Section):
     blocks: BlockPolicy
     recall: RecallPolicy
     secrets: SecretPolicy
+    sleep: SleepPolicy
 
 
 class Preset(StrEnum):

@@ -82,7 +82,15 @@ BASE: dict[str, Any] = {
         "fill": 0.8,
         "foresight_days": 7.0,
     },
-    "scenes": {"enabled": True, "cosine": 0.65, "word_overlap": 0.0, "gap_days": 7.0, "heat": 5.0},
+    "scenes": {
+        "enabled": True,
+        "cosine": 0.65,
+        "word_overlap": 0.0,
+        "gap_days": 7.0,
+        "heat": 5.0,
+        "max_members": 20,
+        "merge_cosine": 0.9,
+    },
     "blocks": {
         "profile_lines": 25,
         "profile_from": "all",
@@ -144,6 +152,15 @@ BASE: dict[str, Any] = {
         "rewrite_seconds": 2.0,
     },
     "secrets": {"vault": False},
+    "sleep": {
+        "enabled": True,
+        "same_cosine": 0.95,
+        "join_fragments": True,
+        "links": True,
+        "reflections": 5,
+        "reflection_sessions": 3,
+        "deadline_seconds": 120.0,
+    },
 }
 
 CHANGES: dict[str, dict[str, Any]] = {

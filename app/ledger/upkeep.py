@@ -15,7 +15,8 @@ from app.index.protocol import MemoryIndex
 from app.ledger.runner import Runner
 from app.services import audit, jobs
 from app.services.collections import ensure_live, read_targets
-from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
+from app.services.policy import effective
+from app.storage import collections, idempotency, points, schedules, scopes, served, sleeping, unindex, work
 from app.storage import jobs as job_store
 from app.storage.collections import CollectionState
 
@@ -24,11 +25,13 @@ SCHEDULES = {  # seconds
     "forget_served": 86_400,
     "seal_audit": 60,
     "decay": 86_400,
+    "sleep_users": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
     "optimize_index": 86_400,
 }
 NEEDS_INDEX = frozenset({"drop_collections", "check_drift", "optimize_index"})
+SCHEDULED = "schedule"  # who asked for a job of the night
 KEPT = timedelta(days=1)  # an idempotency key, at least
 PAGE = 500
 
@@ -77,7 +80,20 @@ def decay(context: ProcessContext) -> None:
     for scope in _projects(context):
         with context.db.transaction(scope) as conn:
             if not job_store.is_open(conn, scope, "decay"):
-                jobs.create(conn, scope, context.new_id(), "decay", {}, dry_run=False, actor="schedule")
+                jobs.create(conn, scope, context.new_id(), "decay", {}, dry_run=False, actor=SCHEDULED)
+    context.hints.send(WorkKind.JOB)
+
+
+def sleep_users(context: ProcessContext) -> None:
+    """Ask for the sleep of each project that has users whose memories changed since their last one."""
+    for scope in _projects(context):
+        with context.db.transaction(scope) as conn:
+            if (
+                effective(conn, scope).sleep.enabled
+                and not job_store.is_open(conn, scope, "sleep")
+                and sleeping.count_users(conn, scope, changed_only=True)
+            ):
+                jobs.create(conn, scope, context.new_id(), "sleep", {}, dry_run=False, actor=SCHEDULED)
     context.hints.send(WorkKind.JOB)
 
 
@@ -156,6 +172,7 @@ RUN: dict[str, Callable[[ProcessContext], None]] = {
     "forget_served": forget_served,
     "seal_audit": seal_audit,
     "decay": decay,
+    "sleep_users": sleep_users,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

@@ -129,7 +129,7 @@ def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, hits: Hit
     encoder computes, this costs no time.
     """
     policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
-    memories = recall_units.shown(reads.memories(hits.memories), policy, query.now)
+    memories = recall_units.shown(reads.memories(hits.memories), policy, query)
     if Kind.EVENT in query.narrowing.searched:
         turns = reads.turns(_wanted(query, prepared, hits, memories))
         if query.mode is not Mode.FAST:
@@ -163,7 +163,7 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
     policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
     units = recall_units.units(reader, query, policy, question, model=model)
     named = [*hits.memories, *(id_.int for id_ in units.scenes.nearest)]
-    memories = recall_units.shown(reads.memories(named), policy, query.now)
+    memories = recall_units.shown(reads.memories(named), policy, query)
     turns = reads.turns(_wanted(query, prepared, hits, memories, [id_.int for id_ in units.segments.nearest]))
     rows = _rows(prepared, question, hits, turns, memories)
     links = [*recall_links.among(reads, policy, memories), *beside.links]

@@ -58,16 +58,6 @@ def get(conn: Connection, scope: Scope, job_id: UUID, *, lock: bool = False) -> 
     return Job(**row) if row else None
 
 
-def is_open(conn: Connection, scope: Scope, kind: str) -> bool:
-    """Whether a run of this kind over the whole project waits or runs."""
-    row = conn.execute(
-        "SELECT 1 FROM jobs WHERE project_id = %s AND kind = %s AND state IN ('queued', 'running') AND NOT dry_run"
-        " AND scope = '{}' LIMIT 1",
-        (scope.project_id, kind),
-    ).fetchone()
-    return row is not None
-
-
 def page(  # noqa: PLR0913 - filters
     conn: Connection,
     scope: Scope,
@@ -93,6 +83,16 @@ def page(  # noqa: PLR0913 - filters
         },
     ).fetchall()
     return [Job(**row) for row in rows]
+
+
+def is_open(conn: Connection, scope: Scope, kind: str) -> bool:
+    """Whether a run of this kind over the whole project waits or runs."""
+    row = conn.execute(
+        "SELECT 1 FROM jobs WHERE project_id = %s AND kind = %s AND state IN ('queued', 'running') AND NOT dry_run"
+        " AND scope = '{}' LIMIT 1",
+        (scope.project_id, kind),
+    ).fetchone()
+    return row is not None
 
 
 def requeue(conn: Connection, scope: Scope, job_id: UUID) -> Job | None:

@@ -157,7 +157,10 @@ def patch(conn: Connection, scope: UserScope, memory_id: UUID, draft: MemoryDraf
 
 
 def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, actor: str) -> None:
-    """Take the text of these memories out of every table and mark their points for removal."""
+    """Take the text of these memories, and of the reflections derived from them, out of every table and mark their
+    points for removal.
+    """
+    memory_ids = [*memory_ids, *_derived(conn, scope, memory_ids)]
     values = {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id}
     entities.forget(conn, scope, memory_ids)
     conn.execute(ERASE, values)
@@ -169,6 +172,17 @@ def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, act
     for statement in ERASED_WITH:
         conn.execute(statement, values)
     unindex.add(conn, scope, memory_ids)
+
+
+def _derived(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> list[UUID]:
+    """The reflections that rest on one of these memories: they name what it said."""
+    rows = conn.execute(
+        "SELECT DISTINCT l.from_id FROM links l JOIN memories m ON m.id = l.from_id AND m.type = 'reflection'"
+        " WHERE l.to_id = ANY (%(ids)s) AND NOT l.from_id = ANY (%(ids)s) AND l.type = 'derived_from'"
+        " AND l.project_id = %(project)s AND l.user_id = %(user)s AND m.status <> 'erased' ORDER BY 1",
+        {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id},
+    ).fetchall()
+    return [row["from_id"] for row in rows]
 
 
 def close_version(conn: Connection, scope: UserScope, memory_id: UUID) -> None:

@@ -102,6 +102,14 @@ def test_decay_lists_and_does_what_it_lists(mneme, user, tmp_path):
     assert "peanuts" in mneme("recall", "What is Maya allergic to?", "--user", user).stdout
 
 
+def test_sleep_shows_what_it_would_do_and_does_it(mneme, user, tmp_path):
+    mneme("events", "import", str(write(tmp_path / "talk.jsonl", user)), "--wait")
+    shown = mneme("sleep", "--user", user, "--dry-run").stdout
+    assert "What would change" in shown
+    assert "active before" in shown
+    assert "What changed" in mneme("sleep", "--user", user).stdout
+
+
 def test_doctor_finds_a_healthy_service_healthy(mneme):
     shown = mneme("doctor").stdout
     for part in ("database", "schema", "encoder", "index", "hints", "pipeline", "failed jobs"):

@@ -11,7 +11,7 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
-    "feedback", "user_versions", "snapshots",
+    "feedback", "user_versions", "snapshots", "sleeps",
 )  # fmt: skip
 PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "audit_seals")
 APPENDED = {"audit", "audit_seals"}  # the role may not change them
@@ -58,6 +58,7 @@ INSERT INTO entities (id, project_id, user_id, name, normalised) VALUES (%(n)s, 
 INSERT INTO memory_entities VALUES (%(m)s, %(n)s, %(p)s, %(u)s);
 INSERT INTO scenes (id, project_id, user_id) VALUES (%(c)s, %(p)s, %(u)s);
 INSERT INTO scene_members VALUES (%(c)s, %(m)s, %(p)s, %(u)s);
+INSERT INTO sleeps VALUES (%(p)s, %(u)s, now());
 INSERT INTO blocks (project_id, user_id, kind, text) VALUES (%(p)s, %(u)s, 'profile', 'x');
 INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
 INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');

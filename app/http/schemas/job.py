@@ -14,6 +14,7 @@ class JobKind(StrEnum):
 
     DECAY = "decay"
     REINDEX = "reindex"
+    SLEEP = "sleep"
 
 
 class JobState(StrEnum):
