@@ -13,6 +13,8 @@ from app.clock import IdSource, new_id
 from app.context import ProcessContext
 from app.http import (
     aggregate,
+    artefacts,
+    cubes,
     draining,
     events,
     feedback,
@@ -27,6 +29,7 @@ from app.http import (
     recall,
     session_context,
     sessions,
+    shares,
     user_lists,
     users,
 )
@@ -54,6 +57,9 @@ ROUTERS = (
     projects.api,
     policy.api,
     recall.api,
+    cubes.api,
+    shares.api,
+    artefacts.api,
     health.api,
 )
 

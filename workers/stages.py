@@ -11,8 +11,13 @@ from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.evolve import run as evolve
 from workers.lifecycle.tidy import run as tidy
+from workers.maintain import cubes
 
-HANDLERS: dict[str, JobHandler] = {}  # by the kind of job
+HANDLERS: dict[str, JobHandler] = {  # by the kind of job
+    "clone": cubes.clone,
+    "fuse": cubes.fuse,
+    "import": cubes.import_file,
+}
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:
