@@ -12,14 +12,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.cubes import BY_NAME, LINE_LIMIT, RANK, SCHEMA, SCHEMA_VERSION, LineKind
+from app.domain.cubes import BODY_IDS, BY_NAME, LINE_LIMIT, RANK, SCHEMA, SCHEMA_VERSION, LineKind
 from app.domain.dates import CalendarDate
 from app.domain.event import EventState, Role
 from app.domain.memory import MemoryStatus, MemoryType
 from app.errors import FieldError
 
-TEXT_LIMITS = {"text": 65_536, "content": 65_536}  # characters; SPEC 4
-OTHER_TEXT = 65_536
+TEXT_LIMIT = 65_536  # characters; SPEC 4 for what was said, and nothing else is longer
 DEPTH = 24  # of json values: metadata nests 16 deep
 SESSION_IDS = re.compile(r"[A-Za-z0-9_.:@+|=~-]{1,128}")
 APP_IDS = frozenset({"session_id", "agent_id"})
@@ -112,15 +111,19 @@ def _together(number: int, kind: LineKind, line: Mapping[str, Any], dimension: i
     """What is wrong with fields that are right each by itself."""
     if kind.name == "vector":
         return _vector(number, line, dimension)
-    errors = []
-    for name in DATES if kind.name in {"memory", "version"} else ():
-        if not _date(line.get(name), line.get(f"{name}_precision")):
-            errors.append(FieldError(f"line {number}: /{name}", "is no date of this precision", "invalid"))
+    dated = DATES if kind.name in {"memory", "version"} else ()
+    errors = [
+        FieldError(f"line {number}: /{name}", "is no date of this precision", "invalid")
+        for name in dated
+        if not _date(line.get(name), line.get(f"{name}_precision"))
+    ]
     if abs(line.get("utc_offset") or 0) > WIDEST:
         errors.append(FieldError(f"line {number}: /utc_offset", "lies between -57540 and 57540", "invalid"))
-    for name in ("metadata", "provenance", "filters"):
-        if name in line and not isinstance(line[name], dict):
-            errors.append(FieldError(f"line {number}: /{name}", "is not an object", "invalid"))
+    errors += [
+        FieldError(f"line {number}: /{name}", "is not an object", "invalid")
+        for name in ("metadata", "provenance")
+        if name in line and not isinstance(line[name], dict)
+    ]
     if kind.name == "block" and not _block_lines(line.get("lines")):
         errors.append(FieldError(f"line {number}: /lines", "are not lines of a block", "invalid"))
     return errors
@@ -138,7 +141,7 @@ def _date(text: Any, precision: Any) -> bool:
     if text is None or precision is None:
         return text is None and precision is None
     try:
-        return CalendarDate.parse(text).precision == precision
+        return bool(CalendarDate.parse(text).precision == precision)
     except ValueError:
         return False
 
@@ -158,39 +161,44 @@ def _problem(kind: LineKind, name: str, value: Any, column: Column) -> str | Non
     problem = TYPES.get(column.type, lambda _: f"is of a type that no line can carry ({column.type})")(value)
     if problem:
         return problem
+    if isinstance(value, str) and column.type == "text":
+        return _word(kind, name, value)
+    return _body(value) if name == "body" and kind.name == "candidate" else None
+
+
+def _word(kind: LineKind, name: str, value: str) -> str | None:
     choices = CHOICES.get((kind.name, name))
     if choices is not None and value not in choices:
         return "is none of " + ", ".join(sorted(choices))
-    if isinstance(value, str) and column.type == "text":
-        if len(value) > TEXT_LIMITS.get(name, OTHER_TEXT):
-            return f"has more than {TEXT_LIMITS.get(name, OTHER_TEXT)} characters"
-        if name in APP_IDS and value and not SESSION_IDS.fullmatch(value):
-            return "is not an id of an app"
-    if name == "body" and kind.name == "candidate":
-        return _body(value)
-    return None
+    if len(value) > TEXT_LIMIT:
+        return f"has more than {TEXT_LIMIT} characters"
+    return "is not an id of an app" if name in APP_IDS and value and not SESSION_IDS.fullmatch(value) else None
 
 
 def _body(body: Any) -> str | None:
     """A candidate's statement: what reading it again needs."""
     if not isinstance(body, dict):
         return "is not an object"
-    lists = ("event_ids", "corrects", "retracts", "targets", "ended", "invalidated", "revived")
-    for name in lists:
+    for name in BODY_IDS:
         if name in body and not (isinstance(body[name], list) and all(_is_uuid(i) for i in body[name])):
             return f"has {name} that are no ids"
     if not isinstance(body.get("text"), str) or body.get("type") not in frozenset(MemoryType):
         return "has no text or no type"
-    if _moment(body.get("occurred_at")):
-        return "has no time"
-    needed = ("event_ids", "subject", "attribute", "value", "single_valued", "negated", "event_time", "valid_from",
-              "valid_to", "importance", "confidence", "entities", "session_id", "agent_id")  # fmt: skip
-    missing = [name for name in needed if name not in body]
-    for name in DATES:
-        date = body.get(name)
-        if date is not None and not (isinstance(date, dict) and _date(date.get("text"), date.get("precision"))):
-            return f"has a {name} that is no date"
+    undated = [name for name in DATES if not _body_date(body.get(name))]
+    if _moment(body.get("occurred_at")) or undated:
+        return "has a time that is none"
+    missing = [name for name in BODY_FIELDS if name not in body]
     return f"lacks {missing[0]}" if missing else None
+
+
+BODY_FIELDS = (
+    "event_ids", "subject", "attribute", "value", "single_valued", "negated", "event_time", "valid_from", "valid_to",
+    "importance", "confidence", "entities", "session_id", "agent_id",
+)  # fmt: skip
+
+
+def _body_date(date: Any) -> bool:
+    return date is None or (isinstance(date, dict) and _date(date.get("text"), date.get("precision")))
 
 
 def _is_uuid(value: Any) -> bool:

@@ -1,5 +1,5 @@
-"""The lines of a cube: which kinds there are, in which order, and which of their fields are ids. Pure; used by export and
-import. `docs/cubes.md` shows one of each.
+"""The lines of a cube: which kinds there are, in which order, and which of their fields are ids. Pure; used by export
+and import. `docs/cubes.md` shows one of each.
 """
 
 from collections.abc import Callable, Mapping
@@ -88,8 +88,8 @@ OF_MEMORY = ("id", "memory_id", "from_id", "to_id", "superseded_by", "target_id"
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How ids of a file become ids here: themselves where the file is of the same user, else UUIDv5 of the target and the
-    old id, so that the same file always gives the same ids. `salt` gives memories fresh ones (conflict `duplicate`).
+    """How ids of a file become ids here: themselves where the file is of the same user, else UUIDv5 of the target and
+    the old id, so that the same file always gives the same ids. `salt` gives memories fresh ones (`duplicate`).
     """
 
     project_id: UUID
@@ -107,7 +107,7 @@ class Naming:
 
 
 def renamed(kind: LineKind, line: Mapping[str, Any], naming: Naming) -> dict[str, Any]:
-    """The line with its ids as they are here. Fields that may name a memory or something else are told apart by kind."""
+    """The line with its ids as they are here."""
     row = dict(line)
     for name in kind.ids:
         if row.get(name) is not None:

@@ -129,8 +129,8 @@ def operation(  # noqa: PLR0913 - what a route declares
     idempotent: bool = True,
     file: bool = False,
 ) -> dict[str, Any]:
-    """Keyword arguments of a route: its id, the scope that its key needs, and every error that it can answer. With `file`
-    the body is a file that the handler reads itself.
+    """Keyword arguments of a route: its id, the scope that its key needs, and every error that it can answer. With
+    `file` the body is a file that the handler reads itself.
     """
     statuses = {*COMMON_ERRORS, *errors}
     if method in WRITES:

@@ -1,4 +1,4 @@
-"""Artefacts: files that an app keeps beside a user's memory (an adapter, a cache of keys and values), never looked into."""
+"""Artefacts: files that an app keeps beside a user's memory (an adapter, a cache of keys and values), as they are."""
 
 from dataclasses import replace
 from typing import IO

@@ -21,7 +21,7 @@ from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
 from app.errors import FieldError, InvalidInputError
 from app.services.cubes import may_not_return, signature
-from app.storage import cube_rows, memory_states
+from app.storage import changes, cube_rows, memory_states
 from app.storage.cube_files import Piece
 from app.storage.db import Connection
 from app.storage.memory_states import Move
@@ -123,7 +123,7 @@ def _check_one(number: int, line: Any, columns: Columns, reading: Reading) -> li
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a file is taken. `actor` is the job; `at` the recorded time of what it changes."""
+    """How a file is taken. `actor` is the job; with `dry_run` nothing is written."""
 
     naming: Naming
     conflict: str
@@ -146,7 +146,7 @@ class Taken:
             self.counts[name] = self.counts.get(name, 0) + n
 
 
-def write(conn: Connection, scope: UserScope, piece: Piece, rules: Rules, at: datetime) -> Taken:
+def write(conn: Connection, scope: UserScope, piece: Piece, rules: Rules) -> Taken:
     """Take the lines of a checked piece, under the user's lock; with `dry_run` only say what would be done."""
     taken = Taken()
     by_kind: dict[str, list[tuple[int, dict[str, Any]]]] = {}
@@ -161,22 +161,16 @@ def write(conn: Connection, scope: UserScope, piece: Piece, rules: Rules, at: da
         taken.add(f"{name}_erased_before", len(gone))
         kept = [row for place, row in enumerate(rows) if place not in gone]
         if name == "memory":
-            _memories(conn, scope, kept, rules, at, taken)
+            _memories(conn, scope, kept, rules, taken)
         else:
-            _others(conn, scope, name, kept, rules, taken)
+            _others(conn, scope, name, [row for _, row in kept], rules, taken)
     return taken
 
 
-def _others(
-    conn: Connection,
-    scope: UserScope,
-    name: str,
-    rows: Sequence[tuple[int, dict[str, Any]]],
-    rules: Rules,
-    taken: Taken,
+def _others(  # noqa: PLR0913, PLR0917 - one step of `write`, with all that it has
+    conn: Connection, scope: UserScope, name: str, lines: Sequence[dict[str, Any]], rules: Rules, taken: Taken
 ) -> None:
     kind = BY_NAME[name]
-    lines = [row for _, row in rows]
     if rules.dry_run:
         if "id" in kind.ids:
             known = cube_rows.known_ids(conn, scope, kind, [line["id"] for line in lines])
@@ -188,49 +182,54 @@ def _others(
     taken.add(f"{name}_unchanged", len(lines) - added)
 
 
-def _memories(  # noqa: PLR0913, PLR0917 - one step of `write`, which has all of these
-    conn: Connection,
-    scope: UserScope,
-    rows: Sequence[tuple[int, dict[str, Any]]],
-    rules: Rules,
-    at: datetime,
-    taken: Taken,
+@dataclass(slots=True)
+class _Fates:
+    """What becomes of the memories of a piece; `displaced` are (memory here, the one that takes its text)."""
+
+    fresh: list[dict[str, Any]] = field(default_factory=list)
+    replaced: list[dict[str, Any]] = field(default_factory=list)
+    displaced: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _memories(
+    conn: Connection, scope: UserScope, rows: Sequence[tuple[int, dict[str, Any]]], rules: Rules, taken: Taken
 ) -> None:
-    kind, lines = BY_NAME["memory"], [row for _, row in rows]
-    by_id, by_text = cube_rows.known_memories(conn, scope, lines)
-    fresh: list[dict[str, Any]] = []
-    replaced: list[dict[str, Any]] = []
-    displaced: list[tuple[str, str]] = []
+    kind, columns = BY_NAME["memory"], rules.columns["memory"]
+    fates = _decided(conn, scope, rows, rules, taken)
+    if rules.dry_run:
+        return
+    at = changes.lock_user(conn, scope)
+    for other, successor in fates.displaced:
+        move = Move(MemoryStatus.MERGED, "merge", "import", rules.actor, UUID(successor), until=at, frozen=True)
+        memory_states.move(conn, scope, [UUID(other)], move)
+    missed = len(fates.fresh) - cube_rows.insert(conn, scope, kind, columns, fates.fresh)
+    taken.add("memory_not_taken", missed)
+    if fates.replaced:
+        cube_rows.replace_memories(conn, scope, kind, columns, fates.replaced)
+        cube_rows.record(conn, scope, [UUID(line["id"]) for line in fates.replaced], rules.actor, at)
+
+
+def _decided(
+    conn: Connection, scope: UserScope, rows: Sequence[tuple[int, dict[str, Any]]], rules: Rules, taken: Taken
+) -> _Fates:
+    by_id, by_text = cube_rows.known_memories(conn, scope, [row for _, row in rows])
+    fates = _Fates()
     said: set[bytes] = set()  # a masked file may say the same twice
     for number, line in rows:
         fate, reason, other = _fate(line, by_id.get(line["id"]), by_text, rules)
-        if line["status"] == MemoryStatus.ACTIVE and fate in {"added", "replaced"}:
-            words = text_hash(line["text"])
+        words = text_hash(line["text"]) if line["status"] == MemoryStatus.ACTIVE else b""
+        if fate in {"added", "replaced"} and words:
             if words in said:
                 fate, reason, other = "skipped", "same_text", None
             said.add(words)
+        if fate in {"added", "replaced"}:
+            (fates.fresh if fate == "added" else fates.replaced).append(line)
+            fates.displaced += [(other, line["id"])] if other is not None else []
         taken.add(f"memory_{fate}")
-        if fate == "added":
-            fresh.append(line)
-        elif fate == "replaced":
-            replaced.append(line)
-        if other is not None and fate in {"added", "replaced"}:
-            displaced.append((other, line["id"]))
         if reason:
             detail: dict[str, Any] = {"line": number} | ({"other": other} if other else {})
             taken.items.append(JobItem(scope.user_id, "memory", line["id"], fate, reason, detail))
-    if rules.dry_run:
-        return
-    for other, successor in displaced:
-        change = Move(
-            MemoryStatus.MERGED, "merge", "import", rules.actor, successor=UUID(successor), until=at, frozen=True
-        )
-        memory_states.move(conn, scope, [UUID(other)], change)
-    missed = len(fresh) - cube_rows.insert(conn, scope, kind, rules.columns["memory"], fresh)
-    taken.add("memory_not_taken", missed)
-    if replaced:
-        cube_rows.replace_memories(conn, scope, kind, rules.columns["memory"], replaced)
-        cube_rows.record(conn, scope, [UUID(line["id"]) for line in replaced], rules.actor, at)
+    return fates
 
 
 def _fate(
@@ -238,23 +237,27 @@ def _fate(
 ) -> tuple[str, str, str | None]:
     """What becomes of a memory: added, unchanged, skipped or replaced; why; and the other that says the same."""
     updated = datetime.fromisoformat(line["updated_at"])
-    reason = ""
-    if known is not None:
-        if known["status"] != MemoryStatus.ERASED and known["updated_at"] == updated:
-            return "unchanged", "", None
-        if known["status"] == MemoryStatus.ERASED:
-            if not rules.restore_erased:
-                return "skipped", "deleted_here", None
-            reason = "restored"
-        elif rules.conflict in {"skip", "duplicate"}:
-            return "skipped", "exists", None
-        elif rules.conflict == "newer" and known["updated_at"] > updated:
-            return "skipped", "older", None
-        else:
-            reason = "exists"
-    twin = by_text.get(text_hash(line["text"])) if line["status"] == MemoryStatus.ACTIVE else None
-    if twin is not None and twin["id"] != line["id"]:
-        if rules.conflict in {"skip", "duplicate"} or (rules.conflict == "newer" and twin["updated_at"] >= updated):
-            return "skipped", "same_text", str(twin["id"])
-        return "replaced" if known is not None else "added", "displaces_same_text", str(twin["id"])
-    return ("replaced" if known is not None else "added"), reason, None
+    fate, reason = _against_itself(known, updated, rules)
+    if fate in {"unchanged", "skipped"} or line["status"] != MemoryStatus.ACTIVE:
+        return fate, reason, None
+    twin = by_text.get(text_hash(line["text"]))
+    if twin is None or twin["id"] == line["id"]:
+        return fate, reason, None
+    if rules.conflict in {"skip", "duplicate"} or (rules.conflict == "newer" and twin["updated_at"] >= updated):
+        return "skipped", "same_text", str(twin["id"])
+    return fate, "displaces_same_text", str(twin["id"])
+
+
+def _against_itself(known: Mapping[str, Any] | None, updated: datetime, rules: Rules) -> tuple[str, str]:
+    """What becomes of it as far as a memory of the same id decides."""
+    if known is None:
+        return "added", ""
+    if known["status"] == MemoryStatus.ERASED:
+        return ("replaced", "restored") if rules.restore_erased else ("skipped", "deleted_here")
+    if known["updated_at"] == updated:
+        return "unchanged", ""
+    if rules.conflict in {"skip", "duplicate"}:
+        return "skipped", "exists"
+    return (
+        ("skipped", "older") if rules.conflict == "newer" and known["updated_at"] > updated else ("replaced", "exists")
+    )

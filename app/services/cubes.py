@@ -23,7 +23,7 @@ SIGNED_WITH = "HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What an export is of: whose, which part, by which encoder's vectors, when. `hide` masks secrets, None shows them."""
+    """What an export is of: whose, which part, by which encoder's vectors, when. `hide` masks secrets, if set."""
 
     scope: UserScope
     selection: Selection

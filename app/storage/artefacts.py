@@ -48,8 +48,8 @@ def newest(conn: Connection, scope: UserScope, name: str) -> Artefact | None:
 def insert(conn: Connection, scope: UserScope, artefact: Artefact, content: IO[bytes]) -> None:
     """Store a version with its content."""
     conn.execute(
-        "INSERT INTO artefacts (id, project_id, user_id, name, kind, version, fingerprint, size, provenance, created_by,"
-        " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO artefacts (id, project_id, user_id, name, kind, version, fingerprint, size, provenance,"
+        " created_by, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             artefact.id,
             scope.project_id,

@@ -1,4 +1,4 @@
-"""A file on its way in, in pieces of whole lines: written by the gateway or by a clone, read by the job, then removed."""
+"""A file on its way in, in pieces of whole lines: written by the gateway or a clone, read by the job, then removed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

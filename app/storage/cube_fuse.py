@@ -1,4 +1,4 @@
-"""What of a user goes into another one by way of its decisions: memories with their sources, as statements to decide."""
+"""What of a user goes into another one by way of decisions: memories with their sources, as statements to decide."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ SELECT m.id, m.text, m.type, m.subject, m.attribute, m.value, m.single_valued, m
     m.event_time_precision, m.valid_from, m.valid_from_precision, m.occurred_at,
     -- The end of a state that something replaced was no part of what was said.
     CASE m.status WHEN 'superseded' THEN (SELECT o.valid_to FROM memory_versions o
-        WHERE o.memory_id = m.id ORDER BY o.version LIMIT 1) ELSE m.valid_to END AS valid_to, m.utc_offset, m.importance, m.confidence, m.session_id, m.agent_id, v.dense,
+        WHERE o.memory_id = m.id ORDER BY o.version LIMIT 1) ELSE m.valid_to END AS valid_to, m.utc_offset,
+    m.importance, m.confidence, m.session_id, m.agent_id, v.dense,
     ARRAY(SELECT s.event_id FROM memory_sources s WHERE s.memory_id = m.id ORDER BY s.event_id) AS event_ids,
     ARRAY(SELECT n.name FROM memory_entities me JOIN entities n ON n.id = me.entity_id WHERE me.memory_id = m.id
           ORDER BY n.name) AS entities

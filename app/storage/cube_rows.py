@@ -6,8 +6,8 @@ parents itself.
 
 import base64
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +23,8 @@ from app.storage.segments import events_hash
 # A parent of the same name is as good as one of the same id: what the target calls the same is not made twice.
 SAME_ENTITY = """
 JOIN LATERAL (SELECT e.id FROM entities e WHERE e.project_id = %(project)s AND e.user_id = %(user)s
-    AND (e.id = x.entity_id OR (e.normalised = o.normalised AND e.kind = o.kind)) ORDER BY e.id = x.entity_id DESC LIMIT 1)
-    n ON true
+    AND (e.id = x.entity_id OR (e.normalised = o.normalised AND e.kind = o.kind))
+    ORDER BY e.id = x.entity_id DESC LIMIT 1) n ON true
 """
 SAME_EVENT = """
 JOIN LATERAL (SELECT e.id FROM events e WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND (e.id = x.event_id
@@ -36,16 +36,19 @@ OTHERS = {"memory_entity": (SAME_ENTITY, "entity_id", "normalised text, kind tex
 CONDITIONS = {
     "version": "EXISTS (SELECT 1 FROM memories m WHERE m.id = x.memory_id AND x.version <= m.version"
     " AND (x.recorded_until IS NOT NULL OR x.version = m.version))",
-    "vector": "CASE x.kind WHEN 'memory' THEN EXISTS (SELECT 1 FROM memories m WHERE m.id = x.target_id AND m.project_id ="
-    " %(project)s AND m.user_id = %(user)s AND m.status <> 'erased') ELSE EXISTS (SELECT 1 FROM events e"
-    " WHERE e.id = x.target_id AND e.project_id = %(project)s AND e.user_id = %(user)s) END",
+    "vector": """
+CASE x.kind WHEN 'memory' THEN EXISTS (SELECT 1 FROM memories m WHERE m.id = x.target_id AND m.project_id = %(project)s
+    AND m.user_id = %(user)s AND m.status <> 'erased')
+ELSE EXISTS (SELECT 1 FROM events e WHERE e.id = x.target_id AND e.project_id = %(project)s
+    AND e.user_id = %(user)s) END
+""",
 }
 
 
 def insert(
     conn: Connection, scope: UserScope, kind: LineKind, fields: Mapping[str, Column], lines: Sequence[Mapping[str, Any]]
 ) -> int:
-    """Add the lines that are not there yet, in order; returns how many were. Lines without a parent here are left out."""
+    """Add the lines that are not there yet, in order, but those without a parent here; returns how many were added."""
     added = 0
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for line in lines:

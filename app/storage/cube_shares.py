@@ -1,4 +1,4 @@
-"""Shares: who may read which active memories of whom. A filter is always applied here, in SQL, over the owner's rows."""
+"""Shares: who may read which active memories of whom. The filter is applied here, in SQL, over the owner's rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COLUMNS = "id, user_id, filters, with_user_ids, with_agent_ids, expires_at, revo
 
 @dataclass(frozen=True, slots=True)
 class CubeShare:
-    """One share. `filters` has what of types, from, to, entities (normalised), session_id, agent_id, scene_id is set."""
+    """One share. `filters` has what is set of types, from, to, entities (normalised), ids of session, agent, scene."""
 
     id: UUID
     user_id: str
@@ -31,8 +31,8 @@ class CubeShare:
 def insert(conn: Connection, scope: UserScope, share: CubeShare, *, created_by: str) -> None:
     """Store a share of this user's memories."""
     conn.execute(
-        "INSERT INTO cube_shares (id, project_id, user_id, filters, with_user_ids, with_agent_ids, expires_at, created_by,"
-        " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO cube_shares (id, project_id, user_id, filters, with_user_ids, with_agent_ids, expires_at,"
+        " created_by, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             share.id,
             scope.project_id,
@@ -81,12 +81,13 @@ def page(
 def revoke(conn: Connection, scope: UserScope, share_id: UUID, at: datetime) -> None:
     """End a share; the first end counts."""
     conn.execute(
-        "UPDATE cube_shares SET revoked_at = coalesce(revoked_at, %s) WHERE id = %s AND project_id = %s AND user_id = %s",
+        "UPDATE cube_shares SET revoked_at = coalesce(revoked_at, %s) WHERE id = %s AND project_id = %s"
+        " AND user_id = %s",
         (at, share_id, scope.project_id, scope.user_id),
     )
 
 
-def readable(
+def readable(  # noqa: PLR0913 - which, for whom, when
     conn: Connection, project: ProjectScope, share_id: UUID, *, user_id: str | None, agent_id: str | None, now: datetime
 ) -> CubeShare | None:
     """The share, if this reader is on its list and it holds now; None in every other case."""
@@ -129,7 +130,7 @@ AND (%(entities)s::text[] IS NULL OR EXISTS (SELECT 1 FROM memory_entities mn JO
 """
 
 
-def memories(
+def memories(  # noqa: PLR0913 - whose, through what, one page
     conn: Connection,
     owner: UserScope,
     share: CubeShare,
@@ -141,7 +142,8 @@ def memories(
     """The memories that the share shows, the oldest record first."""
     rows = conn.execute(
         "SELECT m.id, m.type, m.text, m.event_time, m.valid_from, m.valid_to, m.occurred_at, m.created_at"
-        f" FROM memories m WHERE {SHARED} AND (%(at)s::timestamptz IS NULL OR (m.created_at, m.id) > (%(at)s, %(id)s::uuid))"
+        f" FROM memories m WHERE {SHARED}"
+        " AND (%(at)s::timestamptz IS NULL OR (m.created_at, m.id) > (%(at)s, %(id)s::uuid))"
         " ORDER BY m.created_at, m.id LIMIT %(limit)s",
         _values(owner, share, now)
         | {"at": after[0] if after else None, "id": after[1] if after else None, "limit": limit},

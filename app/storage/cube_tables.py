@@ -1,5 +1,5 @@
-"""The rows of a user as lines of a cube: columns by the database's own catalogue, so that a column which is added travels
-by itself, and one statement for each kind of line.
+"""The rows of a user as lines of a cube: columns by the database's own catalogue, so that a column which is added
+travels by itself, and one statement for each kind of line.
 """
 
 import base64
@@ -53,8 +53,10 @@ SCENES_OF = SCENES.replace("t.", "s.")
 # Which rows of each kind a selection holds, and in what order they stand.
 WHICH: dict[str, tuple[str, str]] = {
     "session": (
-        f"t.session_id IN (SELECT e.session_id FROM events e WHERE e.id IN ({EVENTS}))"
-        f" OR t.session_id IN (SELECT m.session_id FROM memories m WHERE m.id IN ({MEMORIES})) OR %(whole)s",
+        (
+            f"t.session_id IN (SELECT e.session_id FROM events e WHERE e.id IN ({EVENTS}))"
+            f" OR t.session_id IN (SELECT m.session_id FROM memories m WHERE m.id IN ({MEMORIES})) OR %(whole)s"
+        ),
         "t.session_id",
     ),
     "speaker": (f"%(whole)s OR t.name IN (SELECT e.name FROM events e WHERE e.id IN ({EVENTS}))", "t.name, t.role"),
@@ -75,15 +77,19 @@ WHICH: dict[str, tuple[str, str]] = {
     "link": (f"t.from_id IN ({MEMORIES}) AND t.to_id IN ({MEMORIES})", "t.created_at, t.id"),
     "scene": (SCENES, "t.depth, t.created_at, t.id"),
     "scene_member": (
-        f"t.memory_id IN ({MEMORIES}) AND t.scene_id IN (SELECT s.id FROM scenes s WHERE {OF_USER.replace('t.', 's.')}"
-        f" AND ({SCENES_OF}))",
+        (
+            f"t.memory_id IN ({MEMORIES}) AND t.scene_id IN (SELECT s.id FROM scenes s"
+            f" WHERE {OF_USER.replace('t.', 's.')} AND ({SCENES_OF}))"
+        ),
         "t.scene_id, t.memory_id",
     ),
     "block": (BY_SESSION, "t.session_id, t.kind"),
     "feedback": (f"t.memory_id IN ({MEMORIES})", "t.created_at, t.id"),
     "vector": (
-        f"t.model = %(model)s AND ((t.kind = 'memory' AND t.target_id IN ({MEMORIES}))"
-        f" OR (t.kind = 'event' AND %(with_events)s AND t.target_id IN ({EVENTS})))",
+        (
+            f"t.model = %(model)s AND ((t.kind = 'memory' AND t.target_id IN ({MEMORIES}))"
+            f" OR (t.kind = 'event' AND %(with_events)s AND t.target_id IN ({EVENTS})))"
+        ),
         "t.target_id",
     ),
     "artefact": ("%(whole)s", "t.created_at, t.id"),

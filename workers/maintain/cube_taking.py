@@ -1,9 +1,8 @@
-"""A file in pieces becomes rows of a user, slice by slice: checked whole, then written, then what has no vector embedded.
+"""A file in pieces becomes rows of a user, slice by slice: checked whole, written, then what has no vector embedded.
 
-`resume` says where the next slice goes on; a slice that is done twice changes nothing the second time. Called by `cubes`.
+`resume` says where the next slice goes on; a slice that is done twice changes nothing more. Called by `cubes`.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,7 +54,7 @@ class Taking:
 def run(taking: Taking, resume: dict[str, Any], counts: dict[str, int]) -> Slice:
     """One slice: phase after phase until the time is over."""
     until = taking.context.monotonic() + SLICE_SECONDS
-    state = {"phase": "check", "piece": 0} | resume
+    state: dict[str, Any] = {"phase": "check", "piece": 0} | resume
     if "total" not in state:
         with taking.context.db.transaction(taking.target) as conn:
             state["total"] = cube_files.total_lines(conn, taking.target, taking.job.id)
@@ -115,8 +114,8 @@ def _write(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str
         salt = str(state.get("salt", "")) if taking.conflict == "duplicate" else ""
         naming = Naming(taking.target.project_id, taking.target.user_id, same, salt)
         rules = Rules(naming, taking.conflict, taking.restore_erased, taking.actor, columns, taking.job.dry_run)
-        at = changes.lock_user(conn, taking.target)
-        taken = cube_import.write(conn, taking.target, piece, rules, at)
+        changes.lock_user(conn, taking.target)
+        taken = cube_import.write(conn, taking.target, piece, rules)
         _keep(taking, conn, state, taken)
     if taking.apply_policy and not taking.job.dry_run:
         _put_policy(taking, piece)

@@ -1,5 +1,5 @@
-"""Jobs over cubes: `import` takes a file that the gateway has stored, `clone` and `fuse` write theirs themselves, from a
-snapshot of one user, and take it into another.
+"""Jobs over cubes: `import` takes a file that the gateway has stored, `clone` and `fuse` write theirs themselves, from
+a snapshot of one user, and take it into another.
 """
 
 from collections.abc import Iterator
@@ -101,7 +101,7 @@ def _whole(context: ProcessContext, what: Export) -> Iterator[bytes]:
 
 
 def _fused(context: ProcessContext, what: Export) -> Iterator[bytes]:
-    """The turns of a user under sessions named after them, their memories as open candidates, and the turns' vectors."""
+    """The turns of a user under sessions named after them, their memories as open candidates, the turns' vectors."""
     source = what.scope
     yield _line(
         {
