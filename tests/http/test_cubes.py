@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
 
 import pytest
 
 from app.domain.access import KeyScope
 from app.domain.scope import UserScope
 from app.ledger.runner import Runner
+from tests.support.cubes import remember, rewrite
 from tests.support.served import new_key
 from workers.stages import stages_for
 
@@ -25,10 +25,6 @@ def work(served):
             pass
 
     return run
-
-
-def remember(api, text: str, user: str = "anna", **more) -> str:
-    return api.post("/v1/memories", json={"user_id": user, "text": text, **more}).json()["id"]
 
 
 def cube_of(api, user: str = "anna", **more) -> bytes:
@@ -70,7 +66,8 @@ def test_the_file_says_what_it_is(api):
     assert [line["record"] for line in lines[1:-1]] == ["memory", "version", "vector"]
     assert lines[-1]["counts"] == lines[0]["counts"] == {"memory": 1, "version": 1, "vector": 1}
     assert lines[-1]["signature"]["algorithm"] == "HMAC-SHA256"
-    assert "indexed_version" not in lines[1] and "project_id" not in lines[1]
+    assert "indexed_version" not in lines[1]
+    assert "project_id" not in lines[1]
 
 
 def test_a_cube_goes_to_another_user(api, work):
@@ -127,7 +124,8 @@ def test_what_was_deleted_here_stays_away_unless_asked_for(api, work):
     cube = cube_of(api)
     api.delete(f"/v1/memories/{memory_id}")
     job = taken(api, work, cube, user_id="anna")
-    assert job["counts"]["memory_skipped"] == 1 and texts(api, "anna") == []
+    assert job["counts"]["memory_skipped"] == 1
+    assert texts(api, "anna") == []
     items = api.get(f"/v1/jobs/{job['id']}/items").json()["items"]
     assert [(item["action"], item["reason"]) for item in items] == [("skipped", "deleted_here")]
     taken(api, work, cube, user_id="anna", restore_erased=True)
@@ -135,13 +133,15 @@ def test_what_was_deleted_here_stays_away_unless_asked_for(api, work):
 
 
 def test_secrets_are_masked_unless_an_admin_asks(api, served, project):
-    remember(api, "Anna's wifi password is hunter2xyz.")
-    remember(api, "The vault holds 4711.", type="secret")
+    rewrite(served, project, remember(api, "Anna's wifi."), text="Anna's wifi password is hunter2xyz.")
+    rewrite(served, project, remember(api, "The vault holds 4711."), type="secret")
     hidden = cube_of(api)
-    assert b"hunter2xyz" not in hidden and b"4711" not in hidden
+    assert b"hunter2xyz" not in hidden
+    assert b"4711" not in hidden
     assert [line["record"] for line in lines_of(hidden)[1:-1]] == ["memory", "version"]
     shown = cube_of(api, secrets=True)
-    assert b"hunter2xyz" in shown and b"4711" in shown
+    assert b"hunter2xyz" in shown
+    assert b"4711" in shown
     with served.client(new_key(served.context.db, project, KeyScope.MEMORIES_READ)) as reader:
         for body in ({"secrets": True}, {"include": ["policy"]}):
             assert reader.post("/v1/cubes/export", json={"user_id": "anna"} | body).status_code == 403
@@ -158,8 +158,8 @@ def test_a_filter_takes_its_memories_only(api):
     assert not [line for line in lines if line["record"] == "event"]
 
 
-def changed(lines: list[dict], record: str, **fields) -> list[dict]:
-    return [line | fields if line["record"] == record else line for line in lines]
+def changed(lines: list[dict], which: str, /, **fields) -> list[dict]:
+    return [line | fields if line["record"] == which else line for line in lines]
 
 
 BROKEN = {
@@ -244,87 +244,6 @@ def test_an_id_of_another_project_is_no_way_in(api, served, work, project):
     with served.context.db.transaction(UserScope(project.project_id, "anna")) as conn:
         rows = conn.execute("SELECT count(*) AS n FROM memory_versions").fetchone()
     assert rows["n"] == 1
-
-
-class TestShares:
-    """Every way around a share is closed."""
-
-    def share(self, api, **more) -> str:
-        answer = api.post("/v1/cubes/shares", json={"user_id": "anna", "with_user_ids": ["ben"]} | more)
-        assert answer.status_code == 201, answer.text
-        return answer.json()["id"]
-
-    def read(self, client, share_id: str, user: str = "ben") -> tuple:
-        listed = client.get(f"/v1/cubes/shares/{share_id}/memories", params={"user_id": user})
-        asked = client.post(
-            f"/v1/cubes/shares/{share_id}/recall", json={"user_id": user, "query": "What does Anna like?"}
-        )
-        return listed, asked
-
-    def test_a_reader_sees_what_is_shared_and_nothing_else(self, api):
-        said = {"user_id": "anna", "session_id": "s", "role": "user", "content": "Anna likes the secret turn."}
-        api.post("/v1/events", json={"events": [said]})
-        remember(api, "Anna likes green tea.", type="preference")
-        remember(api, "Anna likes her flat in Porto.")
-        remember(api, "Anna likes the code 4711.", type="secret")
-        remember(api, "Anna likes that her wifi password is hunter2xyz.", type="preference")
-        archived = remember(api, "Anna likes what is private.", type="preference")
-        api.post(f"/v1/memories/{archived}/feedback", json={"signal": "private"})
-        listed, asked = self.read(api, self.share(api, filters={"types": ["preference"]}))
-        seen = {"Anna likes green tea.", "Anna likes that her wifi password is [secret]."}
-        assert {item["text"] for item in listed.json()["items"]} == seen
-        assert {item["text"] for item in asked.json()["items"]} == seen
-        for answer in (listed, asked):
-            for word in ("turn", "Porto", "4711", "hunter2xyz", "private", "session_id", "sources"):
-                assert word not in answer.text
-        assert asked.json()["context"]["tokens"] <= asked.json()["context"]["max_tokens"]
-
-    def test_whatever_is_wrong_is_the_same_not_found(self, api, served, project):
-        remember(api, "Anna likes green tea.")
-        ended, expired = self.share(api), self.share(api, expires_at=datetime(2020, 1, 1, tzinfo=UTC).isoformat())
-        assert api.delete(f"/v1/cubes/shares/{ended}").status_code == 204
-        others = self.share(api, with_user_ids=["carl"])
-        unknown = "01a21c8a-a3ac-7c6f-b0e4-0f94d682032f"
-        answers = {
-            (a.status_code, a.text.replace(i, "").replace(a.json()["request_id"], ""))
-            for i in (ended, expired, others, unknown)
-            for a in (self.read(api, i)[0],)
-        }
-        assert len(answers) == 1 and next(iter(answers))[0] == 404
-        assert {self.read(api, i)[1].status_code for i in (ended, expired, others, unknown)} == {404}
-
-    def test_a_key_reads_for_its_own_user_only(self, api, served, project):
-        remember(api, "Anna likes green tea.")
-        database = served.context.db
-        shared = self.share(api, with_agent_ids=["bot"])
-        with served.client(new_key(database, project, KeyScope.RECALL, KeyScope.MEMORIES_READ, user_id="ben")) as ben:
-            assert [a.status_code for a in self.read(ben, shared)] == [200, 200]
-            assert [a.status_code for a in self.read(ben, shared, "carl")] == [403, 403]
-            agent = {"agent_id": "bot"}
-            assert ben.get(f"/v1/cubes/shares/{shared}/memories", params=agent).status_code == 403
-            assert ben.get(f"/v1/cubes/shares/{shared}").status_code == 404
-            assert ben.get("/v1/cubes/shares").json()["items"] == []
-            assert ben.get("/v1/memories", params={"user_id": "anna"}).status_code == 403
-        with served.client(new_key(database, project, KeyScope.RECALL, KeyScope.MEMORIES_READ, user_id="carl")) as carl:
-            assert [a.status_code for a in self.read(carl, shared, "carl")] == [404, 404]
-        assert api.get(f"/v1/cubes/shares/{shared}/memories", params={"agent_id": "bot"}).status_code == 200
-
-    def test_a_filter_is_forced(self, api):
-        remember(api, "Anna likes Maria's green tea.", occurred_at="2025-01-01T00:00:00+00:00")
-        remember(api, "Anna likes coffee.", occurred_at="2026-01-01T00:00:00+00:00")
-        for filters in ({"to": "2025-06-01T00:00:00+00:00"}, {"from": "2024-06-01T00:00:00+00:00",
-                        "to": "2025-02-01T00:00:00+00:00"}):  # fmt: skip
-            for answer in self.read(api, self.share(api, filters=filters)):
-                assert [item["text"] for item in answer.json()["items"]] == ["Anna likes Maria's green tea."]
-        for filters in ({"session_id": "s9"}, {"agent_id": "a9"}, {"entities": ["Nobody"]},
-                        {"scene_id": "01a21c8a-a3ac-7c6f-b0e4-0f94d682032f"}):  # fmt: skip
-            for answer in self.read(api, self.share(api, filters=filters)):
-                assert answer.json()["items"] == [], filters
-
-    def test_a_share_needs_a_reader_and_no_secret(self, api):
-        for body in ({}, {"with_user_ids": []}, {"with_user_ids": ["b"], "filters": {"types": ["secret"]}}):
-            answer = api.post("/v1/cubes/shares", json={"user_id": "anna"} | body)
-            assert answer.status_code == 422 and answer.json()["errors"]
 
 
 def test_artefacts_are_kept_as_they_are(api, work):

@@ -67,3 +67,15 @@ def comparable(lines: list[bytes]) -> Counter[str]:
         return names.get(value, value) if isinstance(value, str) else value
 
     return Counter(json.dumps(plain(row), sort_keys=True) for row in rows)
+
+
+def remember(api, text: str, user: str = "anna", **more) -> str:
+    """A memory written directly; its id."""
+    return api.post("/v1/memories", json={"user_id": user, "text": text, **more}).json()["id"]
+
+
+def rewrite(served, project, memory_id: str, **fields) -> None:
+    """What no app can write, as an older service or an open vault may have left it."""
+    with served.context.db.transaction(UserScope(project.project_id, "anna")) as conn:
+        for name, value in fields.items():
+            conn.execute(f"UPDATE memories SET {name} = %s WHERE id = %s", (value, memory_id))
