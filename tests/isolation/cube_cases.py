@@ -32,9 +32,8 @@ def export_of(name: str) -> Callable[[httpx.Client, str], httpx.Response]:
 
 
 def share_of(name: str) -> Callable[[httpx.Client, str], httpx.Response]:
-    return lambda client, id_: client.post(
-        "/v1/cubes/shares", json={"user_id": "zoe", "with_user_ids": ["carl"], "filters": {name: id_}}
-    )
+    other = {"user_id": "zoe", "with_user_ids": ["carl"]}
+    return lambda client, id_: client.post("/v1/cubes/shares", json=other | {"filters": {name: id_}})
 
 
 def scene_of_anna(world: World) -> str:
