@@ -1,7 +1,7 @@
 """Cubes measured on an instance of their own.
 
 python bench/cubes.py speed [N]      N (100,000) memories with vectors: a file made, imported, exported, imported again
-python bench/cubes.py locomo FILE    LoCoMo: every question asked before an export and after the import into another user
+python bench/cubes.py locomo FILE    LoCoMo: all questions before an export and after the import into another user
 """
 
 import hashlib
@@ -32,9 +32,9 @@ NAMES = UUID("0192f5a0-0000-7000-8000-000000000000")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 FILE = {"Content-Type": "application/octet-stream"}
 WORDS = (
-    "garden kitchen piano lesson bicycle harbour winter summer dentist holiday recipe market library concert neighbour"
-    " brother sister engine window coffee teapot marathon novel painting violin forest mountain river puppy kitten"
-).split()
+    "garden", "kitchen", "piano", "lesson", "bicycle", "harbour", "winter", "summer", "dentist", "holiday", "recipe",
+    "market", "library", "concert", "sister", "engine", "window", "coffee", "teapot", "novel", "violin", "river",
+)  # fmt: skip
 
 
 def lines(count: int, model: dict[str, Any]) -> Iterator[bytes]:
@@ -81,7 +81,9 @@ def memory(number: int) -> dict[str, Any]:
 
 
 def imported(client: httpx.Client, user: str, file: Path) -> tuple[float, float, dict[str, Any]]:
-    """Seconds until the file was accepted, until the job was done, and the job; its progress is printed."""
+    """Seconds until the file was accepted, those that the job ran, and the job; its progress is printed. A job may wait
+    for a worker that is busy with something else, which is not counted.
+    """
     began = time.perf_counter()
     with file.open("rb") as content:
         answer = client.post("/v1/cubes/import", params={"user_id": user}, content=content, headers=FILE)
@@ -94,7 +96,8 @@ def imported(client: httpx.Client, user: str, file: Path) -> tuple[float, float,
         print(f"\r  {user}: {job['done']:,} of {job['total'] or 0:,}", end="", flush=True)
     print()
     assert job["state"] == "done", job
-    return accepted, time.perf_counter() - began, job
+    ran = datetime.fromisoformat(job["finished_at"]) - datetime.fromisoformat(job["started_at"])
+    return accepted, accepted + ran.total_seconds(), job
 
 
 def exported(client: httpx.Client, user: str, file: Path) -> float:
@@ -140,7 +143,7 @@ def same_answers(client: httpx.Client, folder: Path, data: Path) -> None:
     samples = json.loads(data.read_text())
     for sample in samples:
         name = sample["sample_id"]
-        turns = list(locomo.events_of(sample["conversation"], name, name))
+        turns = list(locomo.events_of(sample["conversation"], name, ""))
         for at in range(0, len(turns), 200):
             client.post("/v1/events", json={"events": turns[at : at + 200]}).raise_for_status()
     for sample in samples:

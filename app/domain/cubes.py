@@ -183,14 +183,15 @@ class Selection:
 
 
 Hide = Callable[[str], str]
-NEVER_MASKED = frozenset({"record", "dense", "sparse", "sparse_window", "centroid", "data", "content_hash"})
+WORDS_IN = frozenset({"text", "text[]", "json", "jsonb"})  # types of columns that can hold what somebody said
+DATES = frozenset({"event_time", "valid_from", "valid_to"})  # text that was read as a date
 
 
-def masked(line: dict[str, Any], hide: Hide) -> bool:
-    """Hide secrets in every text of the line, in place; whether anything was hidden."""
+def masked(line: dict[str, Any], types: Mapping[str, str], hide: Hide) -> bool:
+    """Hide secrets in every text of the line, in place; whether anything was hidden. `types` are those of its columns."""
     hidden = False
     for name, value in line.items():
-        if name in NEVER_MASKED or (name.endswith("id") and name != "client_id"):
+        if not value or types[name] not in WORDS_IN or name.endswith("id") or name in DATES:
             continue
         shown = _hidden(value, hide)
         if shown != value:

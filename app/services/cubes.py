@@ -43,6 +43,7 @@ def check(conn: Connection, scope: UserScope, selection: Selection) -> None:
 
 def lines(conn: Connection, export: Export) -> Iterator[bytes]:
     """The file line by line: header, rows in the order of their kinds, trailer. The transaction is one snapshot."""
+    cube_tables.plan_for_bulk(conn)
     fields = cube_tables.columns(conn)
     values = cube_tables.values_of(export.scope, export.selection, export.model, secrets=export.hide is None)
     kinds = [kind for kind in KINDS if kind.part is None or kind.part in export.selection.parts]
@@ -64,10 +65,11 @@ def lines(conn: Connection, export: Export) -> Iterator[bytes]:
     for kind in kinds:
         if kind.name == "policy":
             continue
+        types = {name: column.type for name, column in fields[kind.name].items()}
         for row in cube_tables.rows(conn, export.scope, kind, fields[kind.name], values):
             if kind.name == "vector" and row["target_id"] in hidden:
                 continue
-            if export.hide is not None and masked(row, export.hide):
+            if export.hide is not None and masked(row, types, export.hide):
                 if kind.name in {"event", "memory"}:
                     hidden.add(row["id"])
                 row.pop("content_hash", None)

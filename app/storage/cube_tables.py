@@ -26,75 +26,109 @@ ORDER BY c.relname, a.attnum
 EXTRA = Column("text", required=False, nullable=True)
 
 OF_USER = "t.project_id = %(project)s AND t.user_id = %(user)s"
-MEMORIES = """
-SELECT m.id FROM memories m WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status <> 'erased'
-  AND (%(secrets)s OR m.type <> 'secret')
-  AND (%(session)s::text IS NULL OR m.session_id = %(session)s OR EXISTS (SELECT 1 FROM memory_sources ms
-       JOIN events me ON me.id = ms.event_id WHERE ms.memory_id = m.id AND me.session_id = %(session)s))
-  AND (%(agent)s::text IS NULL OR m.agent_id = %(agent)s)
-  AND (%(scene)s::uuid IS NULL OR m.id IN (SELECT sm.memory_id FROM scene_members sm JOIN scenes sc
-       ON sc.id = sm.scene_id WHERE sc.id = %(scene)s OR sc.parent_id = %(scene)s))
-  AND (%(types)s::text[] IS NULL OR m.type = ANY (%(types)s))
-  AND (%(status)s::text[] IS NULL OR m.status = ANY (%(status)s))
-  AND (%(from)s::timestamptz IS NULL OR m.occurred_at >= %(from)s)
-  AND (%(to)s::timestamptz IS NULL OR m.occurred_at < %(to)s)
-  AND (%(entities)s::text[] IS NULL OR EXISTS (SELECT 1 FROM memory_entities mn JOIN entities n ON n.id = mn.entity_id
-       WHERE mn.memory_id = m.id AND (n.normalised = ANY (%(entities)s) OR n.aliases && %(entities)s)))
-"""
-EVENTS = f"""
-SELECT e.id FROM events e WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND ((NOT %(filtered)s
-  AND (%(session)s::text IS NULL OR e.session_id = %(session)s) AND (%(agent)s::text IS NULL OR e.agent_id = %(agent)s))
-  OR e.id IN (SELECT es.event_id FROM memory_sources es WHERE es.memory_id IN ({MEMORIES})))
-"""
-BY_SESSION = "%(by_session)s AND (%(session)s::text IS NULL OR t.session_id = %(session)s)"
-SCENES = "%(whole)s OR (%(scene)s::uuid IS NOT NULL AND (t.id = %(scene)s OR t.parent_id = %(scene)s))"
-SCENES_OF = SCENES.replace("t.", "s.")
-
-# Which rows of each kind a selection holds, and in what order they stand.
-WHICH: dict[str, tuple[str, str]] = {
-    "session": (
-        (
-            f"t.session_id IN (SELECT e.session_id FROM events e WHERE e.id IN ({EVENTS}))"
-            f" OR t.session_id IN (SELECT m.session_id FROM memories m WHERE m.id IN ({MEMORIES})) OR %(whole)s"
-        ),
-        "t.session_id",
-    ),
-    "speaker": (f"%(whole)s OR t.name IN (SELECT e.name FROM events e WHERE e.id IN ({EVENTS}))", "t.name, t.role"),
-    "event": (f"t.id IN ({EVENTS})", "t.seq"),
-    "segment": (BY_SESSION, "t.started_at, t.id"),
-    "candidate": (
-        f"{BY_SESSION} AND (%(secrets)s OR t.body ->> 'type' <> 'secret')",
-        "t.occurred_at, t.segment_id, t.ordinal",
-    ),
-    "entity": (
-        f"t.id IN (SELECT me.entity_id FROM memory_entities me WHERE me.memory_id IN ({MEMORIES}))",
-        "t.created_at, t.id",
-    ),
-    "memory": (f"t.id IN ({MEMORIES})", "t.created_at, t.id"),
-    "memory_entity": (f"t.memory_id IN ({MEMORIES})", "t.memory_id, t.entity_id"),
-    "source": (f"t.memory_id IN ({MEMORIES})", "t.memory_id, t.event_id"),
-    "version": (f"t.memory_id IN ({MEMORIES})", "t.memory_id, t.version"),
-    "link": (f"t.from_id IN ({MEMORIES}) AND t.to_id IN ({MEMORIES})", "t.created_at, t.id"),
-    "scene": (SCENES, "t.depth, t.created_at, t.id"),
-    "scene_member": (
-        (
-            f"t.memory_id IN ({MEMORIES}) AND t.scene_id IN (SELECT s.id FROM scenes s"
-            f" WHERE {OF_USER.replace('t.', 's.')} AND ({SCENES_OF}))"
-        ),
-        "t.scene_id, t.memory_id",
-    ),
-    "block": (BY_SESSION, "t.session_id, t.kind"),
-    "feedback": (f"t.memory_id IN ({MEMORIES})", "t.created_at, t.id"),
-    "vector": (
-        (
-            f"t.model = %(model)s AND ((t.kind = 'memory' AND t.target_id IN ({MEMORIES}))"
-            f" OR (t.kind = 'event' AND %(with_events)s AND t.target_id IN ({EVENTS})))"
-        ),
-        "t.target_id",
-    ),
-    "artefact": ("%(whole)s", "t.created_at, t.id"),
-    "artefact_part": ("%(whole)s", "t.artefact_id, t.seq"),
+# The planner knows a cursor's first rows are not all, and these tables may be fresh: rows in bulk want hashes.
+PLANNED = "SET LOCAL cursor_tuple_fraction = 1; SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'"
+IN_SESSION = (
+    "(m.session_id = %(session)s OR m.id IN (SELECT ms.memory_id FROM memory_sources ms"
+    " JOIN events me ON me.id = ms.event_id WHERE me.project_id = %(project)s AND me.user_id = %(user)s"
+    " AND me.session_id = %(session)s))"
+)
+IN_SCENE = (
+    "m.id IN (SELECT sm.memory_id FROM scene_members sm JOIN scenes sc ON sc.id = sm.scene_id"
+    " WHERE sc.id = %(scene)s OR sc.parent_id = %(scene)s)"
+)
+NAMES_ONE = (
+    "m.id IN (SELECT mn.memory_id FROM memory_entities mn JOIN entities n ON n.id = mn.entity_id"
+    " WHERE n.project_id = %(project)s AND n.user_id = %(user)s"
+    " AND (n.normalised = ANY (%(entities)s) OR n.aliases && %(entities)s))"
+)
+ORDER = {
+    "session": "t.session_id",
+    "speaker": "t.name, t.role",
+    "event": "t.seq",
+    "segment": "t.started_at, t.id",
+    "candidate": "t.occurred_at, t.segment_id, t.ordinal",
+    "entity": "t.created_at, t.id",
+    "memory": "t.created_at, t.id",
+    "memory_entity": "t.memory_id, t.entity_id",
+    "source": "t.memory_id, t.event_id",
+    "version": "t.memory_id, t.version",
+    "link": "t.created_at, t.id",
+    "scene": "t.depth, t.created_at, t.id",
+    "scene_member": "t.scene_id, t.memory_id",
+    "block": "t.session_id, t.kind",
+    "feedback": "t.created_at, t.id",
+    "vector": "t.target_id",
+    "artefact": "t.created_at, t.id",
+    "artefact_part": "t.artefact_id, t.seq",
 }
+
+
+def _memories(values: dict[str, Any]) -> str:
+    """The ids of the memories that are selected; only what is set narrows."""
+    narrowing = {
+        IN_SESSION: values["session"],
+        "m.agent_id = %(agent)s": values["agent"],
+        IN_SCENE: values["scene"],
+        "m.type = ANY (%(types)s)": values["types"],
+        "m.status = ANY (%(status)s)": values["status"],
+        "m.occurred_at >= %(from)s": values["from"],
+        "m.occurred_at < %(to)s": values["to"],
+        NAMES_ONE: values["entities"],
+    }
+    kept = [condition for condition, value in narrowing.items() if value is not None]
+    kept += [] if values["secrets"] else ["m.type <> 'secret'"]
+    return (
+        "SELECT m.id FROM memories m WHERE m.project_id = %(project)s AND m.user_id = %(user)s"
+        f" AND m.status <> 'erased'{''.join(' AND ' + condition for condition in kept)}"
+    )
+
+
+def _events(values: dict[str, Any]) -> str:
+    """The ids of the turns that are selected: of the session or agent, and those that a selected memory rests on."""
+    scoped = "project_id = %(project)s AND user_id = %(user)s"
+    if values["whole"]:
+        return f"SELECT id FROM events WHERE {scoped}"
+    sources = f"SELECT event_id FROM memory_sources WHERE {scoped} AND memory_id IN ({_memories(values)})"
+    if values["filtered"]:
+        return sources
+    own = "".join(f" AND {name}_id = %({name})s" for name in ("session", "agent") if values[name] is not None)
+    return f"SELECT id FROM events WHERE {scoped}{own} UNION {sources}"
+
+
+def _which(name: str, values: dict[str, Any]) -> str:
+    """The condition over rows of this kind, `t`."""
+    memories, events = _memories(values), _events(values)
+    whole, by_session = values["whole"], values["by_session"]
+    of_session = "true" if values["session"] is None else "t.session_id = %(session)s"
+    scenes = "true" if whole else "(t.id = %(scene)s OR t.parent_id = %(scene)s)" if values["scene"] else "false"
+    if name in {"memory_entity", "source", "version", "feedback"}:
+        return f"t.memory_id IN ({memories})"
+    if name in {"segment", "block", "candidate"}:
+        hidden = "" if name != "candidate" or values["secrets"] else " AND t.body ->> 'type' <> 'secret'"
+        return (of_session if by_session else "false") + hidden
+    if name == "scene_member":
+        return f"t.memory_id IN ({memories}) AND t.scene_id IN (SELECT t.id FROM scenes t WHERE {OF_USER} AND {scenes})"
+    conditions = {
+        "session": (
+            f"t.session_id IN (SELECT session_id FROM events WHERE id IN ({events}) UNION"
+            f" SELECT session_id FROM memories WHERE id IN ({memories}))"
+        ),
+        "speaker": f"t.name IN (SELECT name FROM events WHERE id IN ({events}))",
+        "event": f"t.id IN ({events})",
+        "entity": f"t.id IN (SELECT me.entity_id FROM memory_entities me WHERE me.memory_id IN ({memories}))",
+        "memory": f"t.id IN ({memories})",
+        "link": f"t.from_id IN ({memories}) AND t.to_id IN ({memories})",
+        "scene": scenes,
+        "vector": (
+            f"t.model = %(model)s AND t.target_id IN ({memories}"
+            f"{' UNION ALL (' + events + ')' if values['with_events'] else ''})"
+        ),
+    }
+    narrowed = conditions.get(name, "false")
+    return "true" if whole and name not in {"entity", "memory", "link", "vector"} else narrowed
+
+
 # Where a kind is read from when it is more than its table.
 FROM: dict[str, str] = {
     "memory_entity": (
@@ -110,6 +144,11 @@ FROM: dict[str, str] = {
 # Vectors inside other rows go where vectors go. A statement that waits for its decision needs its own in any case.
 WITH_VECTORS = {"segment": ("model", "dense"), "scene": ("model", "centroid"), "candidate": ("model", "dense")}
 WAITS = "(%(vectors)s OR t.state = 'open' OR t.reason = 'put_off')"
+
+
+def plan_for_bulk(conn: Connection) -> None:
+    """For the rest of the transaction, plan for all rows."""
+    conn.execute(PLANNED)
 
 
 def columns(conn: Connection) -> dict[str, dict[str, Column]]:
@@ -155,8 +194,9 @@ def values_of(scope: UserScope, selection: Selection, model: str, *, secrets: bo
 def count(conn: Connection, scope: UserScope, kind: LineKind, values: dict[str, Any]) -> int:
     """How many lines of this kind a selection has."""
     assert values["user"] == scope.user_id  # noqa: S101 - the statements are bound to the values
-    condition, _ = WHICH[kind.name]
-    row = conn.execute(f"SELECT count(*) AS n FROM {_source(kind)} t WHERE {OF_USER} AND ({condition})", values)
+    row = conn.execute(
+        f"SELECT count(*) AS n FROM {_source(kind)} t WHERE {OF_USER} AND ({_which(kind.name, values)})", values
+    )
     found = row.fetchone()
     return int(found["n"]) if found else 0
 
@@ -166,11 +206,10 @@ def rows(
 ) -> Iterator[dict[str, Any]]:
     """The rows of this kind in order, as lines without their kind; read through a cursor, a page at a time."""
     assert values["user"] == scope.user_id  # noqa: S101 - the statements are bound to the values
-    condition, order = WHICH[kind.name]
     listed = ", ".join(_shown(kind, name, column) for name, column in fields.items())
     statement = (
         f"SELECT row_to_json(line)::text AS line FROM (SELECT {listed} FROM {_source(kind)} t"
-        f" WHERE {OF_USER} AND ({condition}) ORDER BY {order}) line"
+        f" WHERE {OF_USER} AND ({_which(kind.name, values)}) ORDER BY {ORDER[kind.name]}) line"
     )
     with conn.cursor(name=f"cube_{kind.name}") as cursor:
         cursor.itersize = PAGE
