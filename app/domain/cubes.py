@@ -188,7 +188,7 @@ DATES = frozenset({"event_time", "valid_from", "valid_to"})  # text that was rea
 
 
 def masked(line: dict[str, Any], types: Mapping[str, str], hide: Hide) -> bool:
-    """Hide secrets in every text of the line, in place; whether anything was hidden. `types` are those of its columns."""
+    """Hide secrets in every text of the line, in place; whether anything was. `types` are those of its columns."""
     hidden = False
     for name, value in line.items():
         if not value or types[name] not in WORDS_IN or name.endswith("id") or name in DATES:
