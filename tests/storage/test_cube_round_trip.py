@@ -85,7 +85,7 @@ def user(draw) -> dict[str, list[dict]]:
     for entity in entities:
         name = draw(TEXT) + entity
         lines["entity"].append(
-            {"id": entity, "name": name, "normalised": name, "kind": "thing", "aliases": draw(st.lists(TEXT, max_size=2)),
+            {"id": entity, "name": name, "normalised": name, "kind": "thing", "aliases": draw(st.lists(TEXT)),
              "created_at": moment(draw)}
         )  # fmt: skip
         lines["memory_entity"].append(
@@ -115,8 +115,8 @@ def user(draw) -> dict[str, list[dict]]:
         )  # fmt: skip
         lines["scene_member"] += [{"scene_id": scene, "memory_id": memory_id} for memory_id, _ in memories]
     lines["block"] = [
-        {"session_id": "", "kind": "profile", "text": "", "lines": [{"memory_id": i, "theme": "x"} for i, _ in memories],
-         "updated_at": moment(draw)}
+        {"session_id": "", "kind": "profile", "text": "", "updated_at": moment(draw),
+         "lines": [{"memory_id": i, "theme": "x"} for i, _ in memories]}
     ]  # fmt: skip
     artefact, content = next(ids), raw(draw, 40)
     lines["artefact"] = [
