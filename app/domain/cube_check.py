@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from app.domain.blocks import BlockKey, BlockKind
+from app.domain.change import Decision
 from app.domain.cubes import BODY_IDS, BY_NAME, LINE_LIMIT, RANK, SCHEMA, SCHEMA_VERSION, LineKind
 from app.domain.dates import CalendarDate
 from app.domain.event import EventState, Role
@@ -30,6 +32,7 @@ CHOICES: dict[tuple[str, str], frozenset[str]] = {
     ("event", "role"): frozenset(Role),
     ("event", "state"): frozenset(EventState),
     ("candidate", "state"): frozenset({"open", "decided"}),
+    ("candidate", "decision"): frozenset(Decision),
     ("vector", "kind"): frozenset({"event", "memory"}),
     ("feedback", "signal"): frozenset({"helpful", "wrong", "outdated", "private"}),
     ("link", "type"): frozenset(
@@ -124,9 +127,18 @@ def _together(number: int, kind: LineKind, line: Mapping[str, Any], dimension: i
         for name in ("metadata", "provenance")
         if name in line and not isinstance(line[name], dict)
     ]
+    if kind.name == "block" and not _is_block(line["session_id"], line["kind"]):
+        errors.append(FieldError(f"line {number}: /kind", "is no kind of block", "invalid"))
     if kind.name == "block" and not _block_lines(line.get("lines")):
         errors.append(FieldError(f"line {number}: /lines", "are not lines of a block", "invalid"))
     return errors
+
+
+def _is_block(session_id: str, kind: str) -> bool:
+    try:
+        return BlockKey.of(session_id, kind).kind in BlockKind
+    except ValueError:
+        return False
 
 
 def _block_lines(lines: Any) -> bool:

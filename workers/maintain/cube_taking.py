@@ -17,6 +17,7 @@ from app.domain.keytext import key_text, plain_text
 from app.domain.lexical import TEXT_LENGTH, document_vector
 from app.domain.scope import ProjectScope, UserScope
 from app.domain.work import WorkKind
+from app.errors import FieldError
 from app.ledger.jobs import SLICE_SECONDS
 from app.ledger.lease import Lease
 from app.services import cube_import, policy
@@ -97,9 +98,14 @@ def _check(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str
         counts["invalid_lines"] = counts.get("invalid_lines", 0) + len(errors)
         _note(
             taking,
-            [JobItem(taking.target.user_id, "line", e.pointer[:200], "refused", e.code, {}) for e in errors],
+            [JobItem(taking.target.user_id, "line", _place(e), "refused", e.code, {}) for e in errors],
         )
     return "check"
+
+
+def _place(error: FieldError) -> str:
+    """Where an error is; the name of a field that we do not know is an app's own word."""
+    return error.pointer.split(":")[0] if error.code == "unknown" else error.pointer
 
 
 def _write(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str:
