@@ -271,3 +271,11 @@ def test_artefacts_are_kept_as_they_are(api, work):
 def test_provenance_is_an_object(api, provenance):
     query = {"user_id": "anna", "name": "adapter", "kind": "lora", "provenance": provenance}
     assert api.post("/v1/cubes/artefacts", params=query, content=b"x", headers=FILE).status_code in {400, 422}
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("/v1/cubes/import?user_id=b", 3 * 1024**3), ("/v1/cubes/artefacts?user_id=b", 65 * 1024**2)]
+)
+def test_a_file_beyond_the_limit_is_refused_at_once(served, token, path, size):
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {size}\r\n\r\n"
+    assert served.raw(head.encode()).status == 413

@@ -101,6 +101,21 @@ def test_a_fusion_is_decided(pipeline):
     assert len(pipeline.events("ben")) == 2
 
 
+def test_a_fusion_into_the_first_can_be_repeated(pipeline):
+    pipeline.say("I am allergic to peanuts.", user="ann")
+    pipeline.say("I am allergic to peanuts.", "I like tulips.", user="ben")
+    pipeline.settle()
+    texts = "SELECT text FROM memories WHERE status = 'active' ORDER BY text"
+    for said in ("I like tulips.", "I bought a red bicycle."):
+        pipeline.say(said, user="ben")
+        pipeline.settle()
+        begin(pipeline, "fuse", {"user_ids": ["ann", "ben"], "into": "ann"})
+        pipeline.settle()
+        found = {row["text"] for row in pipeline.rows(texts, "ann")}
+        assert found >= {row["text"] for row in pipeline.rows(texts, "ben")}
+        assert sum("peanuts" in text for text in found) == 1
+
+
 def test_another_encoder_embeds_anew(pipeline):
     talk(pipeline)
     out = [

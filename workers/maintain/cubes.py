@@ -87,7 +87,7 @@ def _read(  # noqa: PLR0913, PLR0917 - what is read, for whom, and where the nex
         context.clock(),
         hide=None,
     )
-    made = _fused(context, what) if job.kind == "fuse" and resume["step"] == 1 else _whole(context, what)
+    made = _fused(context, what, job) if job.kind == "fuse" and resume["step"] == 1 else _whole(context, what)
     for piece in cube_files.pieces(made):
         lease.check()
         with context.db.transaction(target) as conn:
@@ -100,7 +100,7 @@ def _whole(context: ProcessContext, what: Export) -> Iterator[bytes]:
         yield from cubes.lines(conn, what)
 
 
-def _fused(context: ProcessContext, what: Export) -> Iterator[bytes]:
+def _fused(context: ProcessContext, what: Export, job: Job) -> Iterator[bytes]:
     """The turns of a user under sessions named after them, their memories as open candidates, the turns' vectors."""
     source = what.scope
     yield _line(
@@ -115,7 +115,7 @@ def _fused(context: ProcessContext, what: Export) -> Iterator[bytes]:
     )
     for name in TURNS:
         yield from _rows(context, what, name)
-    yield from _statements(context, what)
+    yield from _statements(context, what, job)
     yield from _rows(context, what, "vector")
     yield _line({"record": "trailer"})
 
@@ -134,14 +134,16 @@ def _rows(context: ProcessContext, what: Export, name: str) -> Iterator[bytes]:
             yield _line({"record": name} | row)
 
 
-def _statements(context: ProcessContext, what: Export) -> Iterator[bytes]:
-    """One segment that holds all, then its candidates in the order in which things were said."""
+def _statements(context: ProcessContext, what: Export, job: Job) -> Iterator[bytes]:
+    """One segment of this fusion, then its candidates in the order in which things were said. A later fusion of the
+    same users decides about all of them again, and finds most of them known.
+    """
     source = what.scope
-    segment = uuid5(source.project_id, f"fuse:{source.user_id}")
+    segment = uuid5(job.id, source.user_id)
     at = what.at.isoformat()
     yield _line(
         {"record": "segment", "id": str(segment), "session_id": session_of("", source.user_id), "event_ids": [],
-         "extractor": f"{EXTRACTOR}:{source.user_id}", "started_at": at, "ended_at": at}
+         "extractor": f"{EXTRACTOR}:{job.id}", "started_at": at, "ended_at": at}
     )  # fmt: skip
     after: Statement | None = None
     ordinal = 0
