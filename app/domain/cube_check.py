@@ -17,6 +17,7 @@ from app.domain.change import Decision
 from app.domain.cubes import BODY_IDS, BY_NAME, LINE_LIMIT, RANK, SCHEMA, SCHEMA_VERSION, LineKind
 from app.domain.dates import CalendarDate
 from app.domain.event import EventState, Role
+from app.domain.feedback import FeedbackSignal
 from app.domain.memory import MemoryStatus, MemoryType
 from app.errors import FieldError
 
@@ -34,12 +35,12 @@ CHOICES: dict[tuple[str, str], frozenset[str]] = {
     ("candidate", "state"): frozenset({"open", "decided"}),
     ("candidate", "decision"): frozenset(Decision),
     ("vector", "kind"): frozenset({"event", "memory"}),
-    ("feedback", "signal"): frozenset({"helpful", "wrong", "outdated", "private"}),
+    ("feedback", "signal"): frozenset(FeedbackSignal),
     ("link", "type"): frozenset(
         {"similar", "causal", "temporal", "part_of", "mentions", "contradicts", "derived_from"}
     ),
 }
-_INTEGERS = {"integer": 2**31 - 1, "bigint": 2**63 - 1}
+_INTEGERS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 @dataclass(frozen=True, slots=True)
