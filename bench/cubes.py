@@ -8,6 +8,7 @@ import hashlib
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ from tests.support.instance import Instance
 
 NAMES = UUID("0192f5a0-0000-7000-8000-000000000000")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+MOST_TWICE = 20_000  # memories
 FILE = {"Content-Type": "application/octet-stream"}
 WORDS = (
     "garden", "kitchen", "piano", "lesson", "bicycle", "harbour", "winter", "summer", "dentist", "holiday", "recipe",
@@ -118,7 +120,9 @@ def speed(client: httpx.Client, folder: Path, count: int, gateway: psutil.Proces
         target.writelines(lines(count, model))
     print(f"file of {count:,} memories with vectors: {made.stat().st_size / 1e6:.0f} MB")
     before = gateway.memory_info().rss / 1e6
-    for user, file in (("first", made), ("second", folder / "out.jsonl")):
+    # The worker tidies the first user meanwhile, for which a second import of a large one would wait.
+    runs = (("first", made), ("second", folder / "out.jsonl"))
+    for user, file in runs[: 2 if count <= MOST_TWICE else 1]:
         accepted, seconds, job = imported(client, user, file)
         assert job["counts"]["memory_added"] == count, job["counts"]
         print(
@@ -181,6 +185,7 @@ def asked(client: httpx.Client, user: str, question: str) -> list[tuple[str, str
 def main() -> int:
     """Choose by the arguments."""
     what, *rest = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a run that is stopped leaves no instance behind
     folder = Path(tempfile.mkdtemp(prefix="mneme-bench-"))
     instance = Instance(folder / "home")
     try:
@@ -203,4 +208,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
     sys.exit(main())
