@@ -86,10 +86,15 @@ RANK = {kind.name: place for place, kind in enumerate(KINDS)}
 OF_MEMORY = ("id", "memory_id", "from_id", "to_id", "superseded_by", "target_id")  # fields that may name a memory
 
 
+FIRST_HALF = ((1 << 64) - 1) << 64  # bits of a UUID: the variant stands in the other half
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How ids of a file become ids here: themselves where the file is of the same user, else UUIDv5 of the target and
-    the old id, so that the same file always gives the same ids. `salt` gives memories fresh ones (`duplicate`).
+    """How ids of a file become ids here: themselves where the file is of the same user, else their first half, which
+    holds the time of a UUIDv7, and the second half of the UUIDv5 of the target and the old id. So the same file always
+    gives the same ids, in the same order, by which ties of a ranking are broken. `salt` gives memories fresh ones
+    (`duplicate`).
     """
 
     project_id: UUID
@@ -103,7 +108,7 @@ class Naming:
         if self.same_scope and not salted:
             return old
         space = uuid5(self.project_id, f"cube:{self.user_id}:{self.salt if salted else ''}")
-        return str(uuid5(space, old))
+        return str(UUID(int=(UUID(old).int & FIRST_HALF) | (uuid5(space, old).int & ~FIRST_HALF)))
 
 
 def renamed(kind: LineKind, line: Mapping[str, Any], naming: Naming) -> dict[str, Any]:
