@@ -184,7 +184,7 @@ def settle(client: httpx.Client, user: str) -> None:
     """Return when nothing of the user is pending, and what waits for a moment's rest is done."""
     while client.get(f"/v1/users/{user}").json()["pending"]:
         time.sleep(0.5)
-    time.sleep(6)
+    time.sleep(20)
 
 
 def asked(client: httpx.Client, user: str, question: str) -> list[tuple[str, str]]:
