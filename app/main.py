@@ -14,6 +14,7 @@ from app.context import ProcessContext
 from app.http import (
     aggregate,
     artefacts,
+    audit,
     cubes,
     draining,
     events,
@@ -30,8 +31,10 @@ from app.http import (
     session_context,
     sessions,
     shares,
+    snapshots,
     user_lists,
     users,
+    versions,
 )
 from app.http.after import AfterAnswers
 from app.http.auth import KeyCache
@@ -47,12 +50,15 @@ ROUTERS = (
     events.api,
     aggregate.api,
     memories.api,
+    versions.api,
     feedback.api,
     users.api,
     user_lists.api,
     sessions.api,
     session_context.api,
     jobs.api,
+    snapshots.api,
+    audit.api,
     keys.api,
     projects.api,
     policy.api,

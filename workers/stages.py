@@ -10,6 +10,7 @@ from workers.consolidate.stage import run as consolidate
 from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.evolve import run as evolve
+from workers.lifecycle.rollback import run as rollback
 from workers.lifecycle.tidy import run as tidy
 from workers.maintain import cubes
 
@@ -17,6 +18,7 @@ HANDLERS: dict[str, JobHandler] = {  # by the kind of job
     "clone": cubes.clone,
     "fuse": cubes.fuse,
     "import": cubes.import_file,
+    "rollback": rollback,
 }
 
 

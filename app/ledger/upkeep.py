@@ -13,6 +13,7 @@ from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
 from app.ledger.runner import Runner
+from app.services import audit
 from app.services.collections import ensure_live, read_targets
 from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
 from app.storage.collections import CollectionState
@@ -20,6 +21,7 @@ from app.storage.collections import CollectionState
 SCHEDULES = {  # seconds
     "expire_idempotency_keys": 3_600,
     "forget_served": 86_400,
+    "seal_audit": 60,
     "drop_collections": 600,
     "check_drift": 21_600,
     "optimize_index": 86_400,
@@ -57,6 +59,15 @@ def forget_served(context: ProcessContext) -> None:
     for scope in _projects(context):
         with context.db.transaction(scope) as conn:
             served.purge(conn, scope, context.clock() - REMEMBERED)
+
+
+def seal_audit(context: ProcessContext) -> None:
+    """Append to the chain of each project what happened since the last run."""
+    for scope in _projects(context):
+        more = True
+        while more:
+            with context.db.transaction(scope) as conn:
+                more = audit.seal(conn, scope) is not None
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -132,6 +143,7 @@ def optimize_index(context: ProcessContext) -> None:
 RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
+    "seal_audit": seal_audit,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

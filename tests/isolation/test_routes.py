@@ -14,10 +14,11 @@ from app.main import describe_app
 from tests.isolation.cube_cases import CUBE_CASES
 from tests.isolation.route_cases import CASES as ROUTE_CASES
 from tests.isolation.route_cases import QUERY, WORD, World
+from tests.isolation.version_cases import VERSION_CASES
 from tests.support.served import Served, new_key, new_project
 
-CASES = ROUTE_CASES | CUBE_CASES
-WITHOUT_IDS = {"projects_create", "policy_get", "policy_put", "health_live", "health_ready"}
+CASES = ROUTE_CASES | VERSION_CASES | CUBE_CASES
+WITHOUT_IDS = {"projects_create", "policy_get", "policy_put", "health_live", "health_ready", "audit_verify"}
 FLAT = [(operation, name) for operation, cases in CASES.items() for name in cases]
 
 
