@@ -13,7 +13,9 @@ from app.clock import IdSource, new_id
 from app.context import ProcessContext
 from app.http import (
     aggregate,
+    artefacts,
     audit,
+    cubes,
     draining,
     events,
     feedback,
@@ -29,6 +31,7 @@ from app.http import (
     recall,
     session_context,
     sessions,
+    shares,
     snapshots,
     user_lists,
     users,
@@ -62,6 +65,9 @@ ROUTERS = (
     projects.api,
     policy.api,
     recall.api,
+    cubes.api,
+    shares.api,
+    artefacts.api,
     health.api,
 )
 

@@ -14,8 +14,16 @@ from workers.lifecycle.evolve import run as evolve
 from workers.lifecycle.rollback import run as rollback
 from workers.lifecycle.sleep import run as sleep
 from workers.lifecycle.tidy import run as tidy
+from workers.maintain import cubes
 
-HANDLERS: dict[str, JobHandler] = {"decay": decay, "rollback": rollback, "sleep": sleep}  # by the kind of job
+HANDLERS: dict[str, JobHandler] = {  # by the kind of job
+    "clone": cubes.clone,
+    "decay": decay,
+    "fuse": cubes.fuse,
+    "import": cubes.import_file,
+    "rollback": rollback,
+    "sleep": sleep,
+}
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:

@@ -21,6 +21,8 @@ MODULES = {
     "recall": "app.cli.recall",
     "explain": "app.cli.explain",
     "eval": "app.cli.evaluate",
+    "export": "app.cli.cubes",
+    "import": "app.cli.cubes",
     "keys": "app.cli.keys",
     "projects": "app.cli.projects",
     "reindex": "app.cli.reindex",
@@ -63,7 +65,7 @@ def tree(arguments: Sequence[str]) -> typer.Typer:
     )
     root.callback()(_root)
     wanted = arguments[0] if arguments else ""
-    for module in [MODULES[wanted]] if wanted in MODULES else MODULES.values():
+    for module in [MODULES[wanted]] if wanted in MODULES else dict.fromkeys(MODULES.values()):
         importlib.import_module(module).register(root)
     return root
 

@@ -59,6 +59,20 @@ class Database:
             set_scope(connection, scope)
             yield connection
 
+    @contextmanager
+    def snapshot(self, scope: Scope) -> Iterator[Connection]:
+        """A transaction that only reads, and sees the database as it was at its first statement until its end."""
+        with self._pool.connection() as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            try:
+                with connection.transaction():
+                    set_scope(connection, scope)
+                    yield connection
+            finally:
+                if not connection.closed:
+                    connection.isolation_level = connection.read_only = None
+
 
 def set_scope(connection: Connection, scope: Scope | None) -> None:
     """Bind the running transaction to `scope`; the setting ends with the transaction."""

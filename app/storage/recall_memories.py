@@ -59,6 +59,15 @@ ORDER BY m.event_time COLLATE "C", m.id LIMIT %(limit)s
 PUT_AWAY_LATER = ARCHIVED_BY_DECAY.format(m="m", condition=ARCHIVED_LATER)
 MOST_PLANS = 50  # a limit on work: a context has room for a few
 
+IN_SCENE = (
+    "m.id IN (SELECT sm.memory_id FROM scene_members sm JOIN scenes sc ON sc.id = sm.scene_id"
+    " WHERE sc.id = %(scene)s OR sc.parent_id = %(scene)s)"
+)
+NAMES_ONE = (
+    "EXISTS (SELECT 1 FROM memory_entities mn JOIN entities n ON n.id = mn.entity_id"
+    " WHERE mn.memory_id = m.id AND (n.normalised = ANY (%(entities)s) OR n.aliases && %(entities)s))"
+)
+
 VECTORS = """
 SELECT t.id, t.version, v.dense, v.sparse, v.sparse_window
 FROM {relation} t JOIN vectors v ON v.target_id = t.id AND v.model = %(model)s
@@ -153,6 +162,8 @@ def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
         "m.agent_id = %(agent)s": narrowing.agent_id,
         "m.occurred_at >= %(from)s": narrowing.occurred_from,
         "m.occurred_at < %(to)s": narrowing.occurred_to,
+        IN_SCENE: narrowing.scene_id,
+        NAMES_ONE: narrowing.entities or None,
         "(m.session_id = %(session)s OR EXISTS (SELECT 1 FROM memory_sources s JOIN events e ON e.id = s.event_id"
         " WHERE s.memory_id = m.id AND e.session_id = %(session)s))": narrowing.session_id,
     }
@@ -162,6 +173,8 @@ def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
         "archived": narrowing.include_archived,
         "statuses": ["active", "archived"] if narrowing.include_archived else ["active"],
         "types": [type_.value for type_ in narrowing.types],
+        "scene": narrowing.scene_id,
+        "entities": sorted(narrowing.entities),
     }
     return " AND ".join(conditions), values
 

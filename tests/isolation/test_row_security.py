@@ -11,11 +11,11 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
-    "feedback", "user_versions", "snapshots", "sleeps",
+    "feedback", "user_versions", "snapshots", "sleeps", "cube_files", "cube_shares", "artefacts", "artefact_parts",
 )  # fmt: skip
 PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "audit_seals")
 APPENDED = {"audit", "audit_seals"}  # the role may not change them
-WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects"}
+WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects", "signing_keys"}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,13 @@ INSERT INTO sleeps VALUES (%(p)s, %(u)s, now());
 INSERT INTO blocks (project_id, user_id, kind, text) VALUES (%(p)s, %(u)s, 'profile', 'x');
 INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
 INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');
+INSERT INTO jobs (id, project_id, kind) VALUES (%(x)s, %(p)s, 'import');
+INSERT INTO cube_files (job_id, seq, project_id, user_id, first_line, lines, data) VALUES (%(x)s, 0, %(p)s, %(u)s, 1, 1,
+'x');
+INSERT INTO cube_shares (id, project_id, user_id, created_by) VALUES (%(x)s, %(p)s, %(u)s, 't');
+INSERT INTO artefacts (id, project_id, user_id, name, kind, version, fingerprint, size, created_by) VALUES (%(x)s,
+%(p)s, %(u)s, 'x', 'x', 1, 'x', 1, 't');
+INSERT INTO artefact_parts (artefact_id, seq, project_id, user_id, data) VALUES (%(x)s, 0, %(p)s, %(u)s, 'x');
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
 INSERT INTO snapshots (id, project_id, user_id, name, at, created_by) VALUES (%(x)s, %(p)s, %(u)s, 'x', now(),
