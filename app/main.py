@@ -14,6 +14,7 @@ from app.context import ProcessContext
 from app.http import (
     aggregate,
     draining,
+    erasures,
     events,
     feedback,
     health,
@@ -46,6 +47,7 @@ ROUTERS = (
     memories.api,
     feedback.api,
     users.api,
+    erasures.api,
     user_lists.api,
     sessions.api,
     session_context.api,

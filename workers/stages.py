@@ -2,7 +2,7 @@
 
 from app.context import ProcessContext
 from app.domain.work import WorkKind
-from app.ledger import jobs
+from app.ledger import erasing, jobs
 from app.ledger.jobs import JobHandler
 from app.ledger.runner import Stage
 from workers.consolidate.asleep import run as wake
@@ -12,7 +12,9 @@ from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.evolve import run as evolve
 from workers.lifecycle.tidy import run as tidy
 
-HANDLERS: dict[str, JobHandler] = {}  # by the kind of job
+HANDLERS: dict[str, JobHandler] = {  # by the kind of job
+    "erase": erasing.run,
+}
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:

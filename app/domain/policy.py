@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from app.domain.memory import MemoryType
+from app.domain.policy_forgetting import ForgettingPolicy
 from app.domain.presets import BASE, CHANGES
 from app.domain.scaling import Fusion
 from app.domain.sections import Days, Seconds, Section, Share, Signed, Weight
@@ -217,6 +218,7 @@ class Policy(Section):
     blocks: BlockPolicy
     recall: RecallPolicy
     secrets: SecretPolicy
+    forgetting: ForgettingPolicy
 
 
 class Preset(StrEnum):

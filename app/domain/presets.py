@@ -114,6 +114,7 @@ BASE: dict[str, Any] = {
         "rewrite_seconds": 2.0,
     },
     "secrets": {"vault": False},
+    "forgetting": {"event_days": 0.0, "memory_days": 0.0, "rewrite_quiet": 30.0, "rewrite_at_most": 300.0},
 }
 
 CHANGES: dict[str, dict[str, Any]] = {

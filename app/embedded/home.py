@@ -68,6 +68,10 @@ class Home:
         return self.path / "api_key"
 
     @property
+    def erasure_log(self) -> Path:
+        return self.path / "erasures.log"
+
+    @property
     def address_file(self) -> Path:
         return self.path / "address"
 

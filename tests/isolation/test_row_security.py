@@ -11,10 +11,10 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
-    "feedback", "user_versions",
+    "feedback", "user_versions", "erasures", "tombstones",
 )  # fmt: skip
 PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit")
-WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects"}
+WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects", "installation_keys"}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,9 @@ INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
 INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
+INSERT INTO erasures (id, project_id, user_id, target_kind, target_id, created_by, erased_at) VALUES (%(x)s, %(p)s,
+%(u)s, 'user', %(u)s, 't', now());
+INSERT INTO tombstones VALUES (%(p)s, %(u)s, 'user', '', now(), %(x)s);
 """
 FILL_PROJECT = """
 INSERT INTO api_keys (id, project_id, name, secret_hash, scopes) VALUES (%(k)s, %(p)s, 'x', 'x', '{}');

@@ -18,6 +18,7 @@ from app.domain.memory import Candidate
 from app.domain.policy import Policy
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
+from app.domain.windows import Neighbours, window_vectors
 from app.domain.work import WorkItem, WorkKind
 from app.ledger.lease import Lease
 from app.services import policy as policies
@@ -34,7 +35,6 @@ from workers.extract.local import EXTRACTOR, extract
 from workers.extract.model import extractor_name
 from workers.extract.model_run import ModelReader
 from workers.extract.segmenter import SegmentPlan, episode, segment
-from workers.extract.window import Neighbours, window_vectors
 
 RUN_LIMIT = 256  # events of one run: about one second of encoding
 ENCODE_BATCH = 64  # texts between two looks at the lease
