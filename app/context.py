@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from app.answer_cache import AnswerCache, NoAnswers, answer_cache
 from app.clock import Clock, IdSource, new_id, utc_now
-from app.erasure_log import ErasureLog, NoErasureLog, erasure_log
+from app.erasure_log import ERASURES, ErasureLog, NoErasureLog, erasure_log
 from app.errors import MnemeError
 from app.index.protocol import IndexUnavailableError, MemoryIndex
 from app.inference.llm import ChatModel, chat_model
@@ -145,7 +145,7 @@ def _context(settings: Settings, process: str, *, with_index: bool, any_model: b
         metrics=metrics,
         llm=chat_model(settings, metrics),
         answers=answer_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
-        erasure_log=erasure_log(settings.erasure_log),
+        erasure_log=erasure_log(settings.mneme_home / ERASURES if settings.qdrant_url is None else None),
         reranker=load_reranker(settings) if process == "gateway" else None,
     )
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+ERASURES = "erasures.log"  # in MNEME_HOME
+
 
 class ErasureLog(Protocol):
     """Where erasures are noted."""

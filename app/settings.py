@@ -33,8 +33,6 @@ class Settings(BaseSettings):
     qdrant_api_key: SecretStr | None = None
     qdrant_timeout: Annotated[float, Field(gt=0)] = 5.0  # seconds
 
-    erasure_log: Path | None = None  # erasures outside the database, for restores; `mneme serve` sets it
-
     # encoder
     embedding_model: str = "all-MiniLM-L6-v2"
     embedding_backend: Literal["onnx", "torch", "remote"] = "onnx"

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from app.erasure_log import ERASURES
+
 
 class EmbeddedError(Exception):
     """The embedded stack cannot run; `str()` is one message that says what to do."""
@@ -69,7 +71,7 @@ class Home:
 
     @property
     def erasure_log(self) -> Path:
-        return self.path / "erasures.log"
+        return self.path / ERASURES
 
     @property
     def address_file(self) -> Path:

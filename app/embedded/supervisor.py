@@ -94,7 +94,6 @@ class Supervisor:
         environment |= {
             "MNEME_HOME": str(home.path),
             "MNEME_EMBEDDED": "1",
-            "ERASURE_LOG": str(home.erasure_log),
             VARIABLE: str(os.getpid()),
             gateway.LISTEN_VARIABLE: str(descriptor),
         }

@@ -3,7 +3,7 @@ transaction, after which nothing of it is shown; the erase job and the index rew
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -176,9 +176,9 @@ def entry(conn: Connection, erasure: Erasure, project_id: UUID) -> dict[str, Any
     }
 
 
-def replay(conn: Connection, logged: Mapping[str, Any], key: bytes) -> Erasure | None:
-    """Erase again what a restored database holds; under the project's scope. None when it holds nothing of it: the
-    tombstones are set all the same. What was recorded after the erasure stays.
+def replay(conn: Connection, logged: Mapping[str, Any], key: bytes) -> Erasure:
+    """Erase again what a restored database holds of it, under the project's scope; with the receipt's old id. What was
+    recorded after the erasure stays.
     """
     scope = UserScope(UUID(logged["project_id"]), logged["user_id"])
     kind, at = TargetKind(logged["kind"]), datetime.fromisoformat(logged["erased_at"])
@@ -187,11 +187,19 @@ def replay(conn: Connection, logged: Mapping[str, Any], key: bytes) -> Erasure |
     if kind is TargetKind.USER:
         erasing.begin(conn, scope)
         sources, newer = erasure_choice.everything_until(conn, scope, at)
-        if not newer:
-            return user(conn, scope, order, key) if erasing.exists(conn, scope) else None
+        if not newer and erasing.exists(conn, scope):
+            return user(conn, scope, order, key)
     receipt = these(conn, scope, order, sources, key, until=None if kind is TargetKind.MEMORY else at)
+    if receipt is None:
+        receipt = _receipt(conn, scope, order, at, Counter(), set(), key)
+    if kind is TargetKind.USER:
+        tombstones.add(conn, scope, "user", [""], at=at, erasure_id=order.id)
     if kind is TargetKind.SESSION and not order.derived_only:
         erasure_choice.drop_session(conn, scope, order.target_id)
+        tombstones.add(conn, scope, "session", [order.target_id], at=at, erasure_id=order.id)
+    of_events = "derived" if order.derived_only else "event"
+    for name, ids in (("memory", logged["memories"]), (of_events, logged["events"])):
+        tombstones.add(conn, scope, name, ids, at=at, erasure_id=order.id)
     return receipt
 
 

@@ -1,6 +1,6 @@
 """Receipts of erasures: one row each, and the key that signs them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -68,12 +68,19 @@ def page(
     return [Erasure(**row) for row in rows]
 
 
-def known(conn: Connection, scope: ProjectScope, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of these erasures that this database has made."""
+def ids(conn: Connection, scope: ProjectScope) -> set[UUID]:
+    """All erasures of the project."""
+    rows = conn.execute("SELECT id FROM erasures WHERE project_id = %s", (scope.project_id,)).fetchall()
+    return {row["id"] for row in rows}
+
+
+def some(conn: Connection, scope: ProjectScope, wanted: Collection[UUID]) -> list[Erasure]:
+    """These receipts, the oldest first."""
     rows = conn.execute(
-        "SELECT id FROM erasures WHERE project_id = %s AND id = ANY (%s)", (scope.project_id, list(ids))
-    )
-    return {row["id"] for row in rows.fetchall()}
+        f"SELECT {COLUMNS} FROM erasures WHERE project_id = %s AND id = ANY (%s) ORDER BY erased_at, id",
+        (scope.project_id, list(wanted)),
+    ).fetchall()
+    return [Erasure(**row) for row in rows]
 
 
 def rewriting(conn: Connection, scope: ProjectScope) -> list[Erasure]:

@@ -48,13 +48,6 @@ class World:
     def job(self) -> str:
         return self.a.post("/v1/jobs", json={"kind": "reindex", "dry_run": True}).json()["id"]
 
-    def erasure(self) -> str:
-        return self.a.delete(f"/v1/events/{self.event()}").json()["id"]
-
-    def erased_user(self) -> str:
-        self.erasure()
-        return "anna"
-
     def failed_job(self) -> str:
         job_id = self.job()
         project = self.a.get("/v1/projects").json()["items"][0]["id"]
@@ -98,7 +91,6 @@ class World:
                 "events": self.event,
                 "memories": self.memory,
                 "jobs": self.job,
-                "erasures": self.erasure,
                 "keys": self.key,
                 "projects": self.project,
             }[path]()
@@ -173,7 +165,6 @@ CASES: dict[str, dict[str, Case]] = {
         "session_id": Case(listing("/v1/events", "session_id"), World.session, unheard),
         "cursor": cursor_case("events"),
     },
-    "events_delete": {"event_id": Case(lambda c, i: c.delete(f"/v1/events/{i}"), World.event, control=202)},
     "events_get": {"event_id": Case(get("/v1/events/{}"), World.event)},
     "recall": {
         "user_id": Case(lambda c, i: c.post("/v1/recall", json={**QUERY, "user_id": i}), World.user, unheard),
@@ -272,7 +263,6 @@ CASES: dict[str, dict[str, Case]] = {
         ),
     },
     "users_get": {"user_id": Case(get("/v1/users/{}"), World.user, unheard)},
-    "users_delete": {"user_id": Case(lambda c, i: c.delete(f"/v1/users/{i}"), World.user, unheard, 202)},
     "users_blocks": user_list("blocks"),
     "users_entities": user_list("entities"),
     "users_timeline": user_list("timeline"),
@@ -299,35 +289,6 @@ CASES: dict[str, dict[str, Case]] = {
             lambda c, i: c.delete(f"/v1/sessions/{i}", params={"user_id": "anna"}), World.session, unheard, 204
         ),
     },
-    "erasures_create": {
-        "user_id": Case(
-            lambda c, i: c.post("/v1/erasures", json={"user_id": i, "source": {"role": "user"}}),
-            World.user,
-            unheard,
-            202,
-        ),
-        "event_id": Case(
-            lambda c, i: c.post("/v1/erasures", json={"user_id": "anna", "event_id": i}), World.event, control=202
-        ),
-        "session_id": Case(
-            lambda c, i: c.post("/v1/erasures", json={"user_id": "anna", "session_id": i}),
-            World.session,
-            unheard,
-            202,
-        ),
-        "source.agent_id": Case(
-            lambda c, i: c.post("/v1/erasures", json={"user_id": "anna", "source": {"agent_id": i}}),
-            World.agent,
-            unheard,
-            202,
-        ),
-    },
-    "erasures_list": {
-        "user_id": Case(listing("/v1/erasures", "user_id"), World.erased_user, unheard),
-        "cursor": cursor_case("erasures"),
-    },
-    "erasures_get": {"erasure_id": Case(get("/v1/erasures/{}"), World.erasure)},
-    "erasures_verify": {"erasure_id": Case(lambda c, i: c.post(f"/v1/erasures/{i}/verify"), World.erasure)},
     "jobs_list": {"cursor": cursor_case("jobs")},
     "jobs_create": {
         "scope.user_id": Case(

@@ -11,10 +11,12 @@ import httpx
 import pytest
 
 from app.main import describe_app
-from tests.isolation.route_cases import CASES, QUERY, WORD, World
+from tests.isolation import erasure_cases, route_cases
+from tests.isolation.route_cases import QUERY, WORD, World
 from tests.support.served import Served, new_key, new_project
 
 WITHOUT_IDS = {"projects_create", "policy_get", "policy_put", "health_live", "health_ready"}
+CASES = route_cases.CASES | erasure_cases.CASES
 FLAT = [(operation, name) for operation, cases in CASES.items() for name in cases]
 
 

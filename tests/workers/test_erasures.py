@@ -6,8 +6,7 @@ import pytest
 
 from app.domain.erasure import TargetKind
 from app.domain.work import WorkKind
-from app.ledger import indexing
-from app.services import erasures, memories
+from app.services import erasures
 from app.services.erasures import Source
 from app.storage import tombstones, work
 from app.storage.erasure_tables import HELD, NOTHING, OF_PROJECT, OTHERWISE
