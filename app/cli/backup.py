@@ -23,8 +23,8 @@ def register(root: typer.Typer) -> None:
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
 ) -> None:
-    """Write the whole database to a file, whether the service runs or not. Keep it as you keep the data itself: it holds
-    everything but the API keys' secrets. Erasures of later are done again when it is restored.
+    """Write the whole database to a file, whether the service runs or not. Keep it as you keep the data: it holds
+    everything but the secrets of API keys. Later erasures are done again when it is restored.
     """
     with progress() as bar:
         task = bar.add_task("Backing up", total=None)

@@ -1,4 +1,4 @@
-"""The section of a policy about forgetting: for how long things are kept, and when an index is rid of what was erased."""
+"""The section of a policy about forgetting: how long things are kept, and when the index is rid of what was erased."""
 
 from typing import Annotated
 

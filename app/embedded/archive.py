@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from app.clock import utc_now
 from app.embedded import leftovers, stopping
@@ -174,7 +175,7 @@ def _pack(part: Path, manifest: Manifest, dump: Path) -> None:
         about.unlink(missing_ok=True)
 
 
-def _member(packed: tarfile.TarFile, name: str):  # type: ignore[no-untyped-def] # typeshed has no public type for it
+def _member(packed: tarfile.TarFile, name: str) -> IO[bytes]:
     found = packed.extractfile(name)
     if found is None:
         raise KeyError(name)

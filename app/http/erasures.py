@@ -1,5 +1,5 @@
-"""`/v1/erasures` and the deletion of users and events: each leaves a receipt. Sessions and memories are deleted by their
-own routes, through `erase`.
+"""`/v1/erasures`, and the deletion of users and events: each leaves a receipt. Sessions and memories are deleted by
+their own routes, through `erase`.
 """
 
 import secrets
@@ -43,7 +43,7 @@ api = router("erasures")
 Action = Callable[[Connection, Order, bytes], Erasure]
 
 
-def erase(
+def erase(  # noqa: PLR0913 - what is erased, and how it is answered
     edge: Edge, scope: Scope, order: Order, action: Action, *, body: bool = True, audit: str | None = None
 ) -> Response:
     """Run an erasure in one transaction, note it outside of the database, and answer: with the receipt, or with 204 and

@@ -1,5 +1,5 @@
-"""The erase job, and the rewrite stage that makes erasures complete: first the tables that nothing shows, then the index,
-the caches and the space that PostgreSQL keeps. Both are safe to run twice.
+"""The erase job, and the rewrite stage that makes erasures complete: first the tables that nothing shows, then the
+index, the caches and the space that PostgreSQL keeps. Both are safe to run twice.
 
 Deleted points stay readable in the embedded index's log and payload files even after optimisation, so its directory is
 written anew from PostgreSQL (by a reindex job) and the old one unlinked. A Qdrant server vacuums by itself.
@@ -61,7 +61,7 @@ def run(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) ->
 
 
 def rewrite(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
-    """Finish the project's erasures whose points are gone from the index for good, and bring the others nearer to it."""
+    """Finish the project's erasures whose points are gone for good, and bring the others nearer to it."""
     scope = ProjectScope(item.project_id)
     with context.db.transaction(scope) as conn:
         waiting = erasures.rewriting(conn, scope)

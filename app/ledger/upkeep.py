@@ -12,6 +12,7 @@ from app.domain.scope import ProjectScope, UserScope
 from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
+from app.ledger import ageing
 from app.ledger.runner import Runner
 from app.services.collections import ensure_live, read_targets
 from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
@@ -22,6 +23,7 @@ SCHEDULES = {  # seconds
     "forget_served": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
+    "erase_aged": 86_400,
     "optimize_index": 86_400,
 }
 NEEDS_INDEX = frozenset({"drop_collections", "check_drift", "optimize_index"})
@@ -57,6 +59,12 @@ def forget_served(context: ProcessContext) -> None:
     for scope in _projects(context):
         with context.db.transaction(scope) as conn:
             served.purge(conn, scope, context.clock() - REMEMBERED)
+
+
+def erase_aged(context: ProcessContext) -> None:
+    """Erase what the policy of each project keeps no longer."""
+    for scope in _projects(context):
+        ageing.erase_aged(context, scope)
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -132,6 +140,7 @@ def optimize_index(context: ProcessContext) -> None:
 RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
+    "erase_aged": erase_aged,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

@@ -100,7 +100,7 @@ def source(conn: Connection, scope: UserScope, chosen: Source, order: Order, key
     return _sources(conn, scope, order, at, Sources(tuple(events), (), order.derived_only), key)
 
 
-def these(
+def these(  # noqa: PLR0913 - an erasure's parts
     conn: Connection, scope: UserScope, order: Order, sources: Sources, key: bytes, *, until: datetime | None = None
 ) -> Erasure | None:
     """Erase those of these events and memories that are there (and were recorded by `until`); None when none is. For

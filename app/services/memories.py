@@ -178,7 +178,7 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
     return get(conn, scope, memory_id)
 
 
-def delete(
+def delete(  # noqa: PLR0913 - what, by whom, over which version
     conn: Connection, project: Scope, memory_id: UUID, order: Order, key: bytes, *, versions: Sequence[int] | None
 ) -> Erasure:
     """Delete a memory, which is an erasure: its text goes from every table and its point from the index. `versions`

@@ -1,4 +1,4 @@
-"""What a backup has to know of a database: one view of it that a dump shares, its revision and the rows of each table."""
+"""What a backup has to know of a database: a view of it that the dump shares, its revision, the rows of each table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

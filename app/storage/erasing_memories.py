@@ -90,7 +90,7 @@ def texts(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> lis
     return [row["text"] for row in rows]
 
 
-def bring_back(
+def bring_back(  # noqa: PLR0913 - what comes back, and after what
     conn: Connection,
     scope: UserScope,
     ended: Sequence[Ended],
@@ -115,7 +115,7 @@ def bring_back(
             conn.execute(memory_edits.RECORD, values | {"change": change})
 
 
-def reword(
+def reword(  # noqa: PLR0913 - which words, from where
     conn: Connection, scope: UserScope, memory_id: UUID, rest: Rest, told: Mapping[bytes, UUID], *, actor: str
 ) -> None:
     """Give a memory the words of the version that remains, and its vector; take the others' words away."""

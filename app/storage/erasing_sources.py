@@ -24,7 +24,8 @@ OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 
 # Memories that have a source among the erased ones; `shared`: also one that stays.
 RESTING = """
-SELECT m.id, bool_or(s.event_id <> ALL (%(events)s)) AS shared FROM memories m JOIN memory_sources s ON s.memory_id = m.id
+SELECT m.id, bool_or(s.event_id <> ALL (%(events)s)) AS shared
+FROM memories m JOIN memory_sources s ON s.memory_id = m.id
 WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status <> 'erased'
   AND m.id IN (SELECT memory_id FROM memory_sources WHERE event_id = ANY (%(events)s))
 GROUP BY m.id ORDER BY m.id

@@ -16,7 +16,8 @@ FROM_THEM = f"FROM candidates WHERE {OF_USER} AND (body -> 'event_ids') ?| %(nam
 
 # What was made of the turns must not be made again from them, so the candidates stay, without words.
 BLANK_CANDIDATES = f"""
-UPDATE candidates SET body = body || '{{"text": "", "subject": null, "attribute": null, "value": null, "entities": []}}',
+UPDATE candidates SET
+    body = body || '{{"text": "", "subject": null, "attribute": null, "value": null, "entities": []}}',
     state = 'decided', decision = coalesce(decision, 'ignore'), reason = 'deleted', dense = NULL
 WHERE {OF_USER} AND (body -> 'event_ids') ?| %(names)s
 """

@@ -38,7 +38,7 @@ def owner_of_event(conn: Connection, scope: Scope, event_id: UUID) -> str | None
     return str(row["user_id"]) if row else None
 
 
-def events_of_source(
+def events_of_source(  # noqa: PLR0913 - what a source is known by
     conn: Connection,
     scope: UserScope,
     *,

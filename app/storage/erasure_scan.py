@@ -93,7 +93,7 @@ def of_ids(conn: Connection, scope: UserScope, erasure_id: UUID, at: datetime, *
     return +found
 
 
-def of_words(
+def of_words(  # noqa: PLR0913 - which words of whom
     conn: Connection, scope: UserScope, prints: frozenset[int], key: bytes, at: datetime, *, derived_only: bool
 ) -> Findings:
     """Rows of the user that hold words of what was erased. What an event or an app has said again is told apart."""
@@ -108,7 +108,7 @@ def of_words(
                 continue
             if saying:
                 said |= hits
-            (findings.again if hits <= said else findings.found)[held.table] += 1
+            (findings.again if hits & said else findings.found)[held.table] += 1
     for table, columns in OF_PROJECT.items():
         for texts in _project_rows(conn, scope, table, columns):
             if (fingerprints(texts, key) & prints) - said:

@@ -1,5 +1,5 @@
-"""Where data of users lies: the one list that erasure and verification follow. A new table is one more line here; a rule
-test compares the list with the schema.
+"""Where data of users lies: the one list that erasure and verification follow. A new table is one more line here;
+`tests/workers/test_erasures.py` compares the list with the schema.
 """
 
 from dataclasses import dataclass

@@ -112,7 +112,7 @@ def finish(conn: Connection, scope: Scope, erasure_id: UUID, notes: Mapping[str,
     )
 
 
-def set_prints(
+def set_prints(  # noqa: PLR0913, PLR0917 - a row's fields
     conn: Connection, scope: Scope, erasure_id: UUID, prints: Sequence[int], key: bytes, until: datetime
 ) -> None:
     """Keep fingerprints of what was erased, until then."""

@@ -1,5 +1,5 @@
-"""Tombstones: what was erased and when, as ids and times. They keep late workers, restores, replays and imports of older
-work from bringing it back; what came after the erasure passes.
+"""Tombstones: what was erased and when, as ids and times. They keep late workers, restores, replays and imports of
+older work from bringing it back; what came after the erasure passes.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def check(conn: Connection, scope: UserScope, since: datetime) -> None:
 
 
 def user_erased_at(conn: Connection, scope: UserScope) -> datetime | None:
-    """When the whole user was erased last: what was recorded until then may come back only by a restore that says so."""
+    """When the whole user was erased last: what was recorded by then comes back only where a restore says so."""
     row = conn.execute(
         "SELECT erased_at FROM tombstones WHERE project_id = %s AND user_id = %s AND target_kind = 'user'",
         (scope.project_id, scope.user_id),

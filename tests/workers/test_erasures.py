@@ -1,26 +1,29 @@
 """Erasures through the whole pipeline: what goes, what stays, what holds again, and that nothing is left behind."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from app.domain.erasure import TargetKind
+from app.domain.policy import DEFAULT
 from app.domain.work import WorkKind
-from app.services import erasures
+from app.errors import LeaseLostError
+from app.ledger.lease import Lease
+from app.services import erasures, policy
 from app.services.erasures import Source
 from app.storage import tombstones, work
+from app.storage.db import Database
 from app.storage.erasure_tables import HELD, NOTHING, OF_PROJECT, OTHERWISE
 from app.storage.tombstones import ErasedMeanwhileError
 from tests.support.erasing import KEY, order
-from tests.workers.conftest import Pipeline
+from tests.workers.conftest import START, Pipeline
 
 CANARY = "Quetzalnabu7391"
 
 
 def everything(private) -> dict[str, str]:
     """Every table as text."""
-    from app.storage.db import Database  # noqa: PLC0415
-
     owner = Database(private.owner_dsn, size=1)
     owner.open()
     try:
@@ -64,11 +67,16 @@ def texts(pipeline: Pipeline, status: str = "active") -> list[str]:
     return [row["text"] for row in rows]
 
 
+def settle(pipeline: Pipeline) -> None:
+    """Run everything but the rewrite of the index, which waits two seconds for readers of the old one."""
+    pipeline.run()
+    with pipeline.db.transaction(pipeline.project) as conn:
+        conn.execute("UPDATE work SET run_after = now() WHERE kind <> 'rewrite'")
+    pipeline.run()
+
+
 def no_rest(pipeline: Pipeline) -> None:
     """Rewrites of the index follow at once."""
-    from app.domain.policy import DEFAULT  # noqa: PLC0415
-    from app.services import policy  # noqa: PLC0415
-
     body = DEFAULT.model_dump(mode="json")
     body["forgetting"] |= {"rewrite_quiet": 0.0, "rewrite_at_most": 0.0}
     with pipeline.db.transaction(pipeline.project) as conn:
@@ -76,7 +84,6 @@ def no_rest(pipeline: Pipeline) -> None:
 
 
 def test_every_table_of_users_is_known_to_the_erasure(private):
-    from app.storage.db import Database  # noqa: PLC0415
 
     owner = Database(private.owner_dsn, size=1)
     owner.open()
@@ -107,19 +114,19 @@ def test_every_table_of_users_is_known_to_the_erasure(private):
 def test_an_erased_user_leaves_nothing_in_any_table(pipeline, private):
     pipeline.say(f"I live in {CANARY}.", f"My friend {CANARY} plays chess.", name=CANARY, metadata={CANARY: [CANARY]})
     pipeline.say("I live in Porto.", user="ben")
-    pipeline.settle()
+    settle(pipeline)
     before = tables_with(private, CANARY)
     assert {"events", "memories", "memory_versions", "candidates", "entities", "speakers"} <= before
-    no_rest(pipeline)
     receipt = erase_user(pipeline)
     assert receipt.counts["events"] == 2
-    assert not pipeline.rows("SELECT 1 FROM events") and not pipeline.rows("SELECT 1 FROM memories")
-    pipeline.settle()
+    assert not pipeline.rows("SELECT 1 FROM events UNION ALL SELECT 1 FROM memories")
+    settle(pipeline)
     assert tables_with(private, CANARY) == set()
     found = everything(private)
     assert {t for t, rows in found.items() if "(ann" in rows or ",ann," in rows} == {"erasures", "tombstones"}
     assert verify(pipeline, receipt) == {}
-    assert pipeline.points() == {} and len(pipeline.points("ben")) > 0
+    assert pipeline.points() == {}
+    assert len(pipeline.points("ben")) > 0
     assert texts_of(pipeline, "ben") == ["The user lives in Porto."]
 
 
@@ -129,9 +136,9 @@ def texts_of(pipeline: Pipeline, user: str) -> list[str]:
 
 def test_verification_finds_what_was_planted_back(pipeline):
     pipeline.say(f"I live in {CANARY}.")
-    pipeline.settle()
+    settle(pipeline)
     receipt = erase_user(pipeline)
-    pipeline.settle()
+    settle(pipeline)
     assert verify(pipeline, receipt) == {}
     plants = {
         "speakers": "INSERT INTO speakers VALUES (%(p)s, 'ann', 'x', 'user')",
@@ -139,8 +146,8 @@ def test_verification_finds_what_was_planted_back(pipeline):
         "work": "INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'tidy', 'ann')",
         "entities": "INSERT INTO entities (id, project_id, user_id, name, normalised)"
         " VALUES (gen_random_uuid(), %(p)s, 'ann', 'x', 'x')",
-        "jobs": "INSERT INTO jobs (id, project_id, kind, scope, state, created_at) VALUES (gen_random_uuid(), %(p)s, 'x',"
-        " '{\"user_id\": \"ann\"}', 'failed', now() - interval '1 day')",
+        "jobs": "INSERT INTO jobs (id, project_id, kind, scope, state, created_at) VALUES (gen_random_uuid(), %(p)s,"
+        " 'x', '{\"user_id\": \"ann\"}', 'failed', now() - interval '1 day')",
         "idempotency_keys": "INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, body,"
         " created_at) VALUES (%(p)s, 'k', 'k', '', 200, '{\"user_id\":\"ann\"}', now() - interval '1 day')",
     }
@@ -154,10 +161,10 @@ def test_verification_finds_what_was_planted_back(pipeline):
 
 def test_new_events_pass_after_the_erasure_and_only_older_rows_are_swept(pipeline):
     pipeline.say("I live in Porto.")
-    pipeline.settle()
+    settle(pipeline)
     receipt = erase_user(pipeline)
     pipeline.say("I live in Oslo.")
-    pipeline.settle()
+    settle(pipeline)
     assert texts(pipeline) == ["The user lives in Oslo."]
     assert verify(pipeline, receipt) == {}
 
@@ -165,10 +172,10 @@ def test_new_events_pass_after_the_erasure_and_only_older_rows_are_swept(pipelin
 def test_an_erased_event_takes_its_memories_and_what_it_had_replaced_holds_again(pipeline, private):
     pipeline.say("I live in Porto.")
     _, vienna = pipeline.say("Hello there.", "I live in Vienna.", session="s2", at=later(1))
-    pipeline.settle()
+    settle(pipeline)
     assert texts(pipeline) == ["The user lives in Vienna."]
     receipt = erase_event(pipeline, vienna)
-    pipeline.settle()
+    settle(pipeline)
     assert texts(pipeline) == ["The user lives in Porto."]
     assert "vienna" not in "".join(everything(private).values()).casefold()
     assert len(pipeline.events()) == 2
@@ -179,9 +186,9 @@ def test_what_something_else_has_ended_since_stays_history(pipeline):
     pipeline.say("I live in Porto.")
     (vienna,) = pipeline.say("I live in Vienna.", session="s2", at=later(1))
     pipeline.say("I live in Oslo.", session="s3", at=later(2))
-    pipeline.settle()
+    settle(pipeline)
     erase_event(pipeline, vienna)
-    pipeline.settle()
+    settle(pipeline)
     assert texts(pipeline) == ["The user lives in Oslo."]
     porto, oslo = (
         pipeline.rows(
@@ -194,9 +201,6 @@ def test_what_something_else_has_ended_since_stays_history(pipeline):
 
 
 def later(days: int):
-    from datetime import timedelta  # noqa: PLC0415
-
-    from tests.workers.conftest import START  # noqa: PLC0415
 
     return START + timedelta(days=days)
 
@@ -204,19 +208,19 @@ def later(days: int):
 def test_a_memory_of_two_sources_keeps_the_words_of_the_one_that_stays(pipeline, private):
     pipeline.say("I play the cello.")
     (second,) = pipeline.say("I play the cello.", session="s2", at=later(1))
-    pipeline.settle()
+    settle(pipeline)
     assert len(pipeline.rows("SELECT 1 FROM memory_sources")) == 2
     erase_event(pipeline, second)
-    pipeline.settle()
+    settle(pipeline)
     assert texts(pipeline) == ["The user plays the cello."]
     assert len(pipeline.rows("SELECT 1 FROM memory_sources")) == 1
 
 
 def test_derived_only_keeps_the_events_and_they_are_not_read_again(pipeline):
     (event,) = pipeline.say("I live in Porto.")
-    pipeline.settle()
+    settle(pipeline)
     receipt = erase_event(pipeline, event, derived_only=True)
-    pipeline.settle()
+    settle(pipeline)
     assert [e.content for e in pipeline.events()] == ["I live in Porto."]
     assert texts(pipeline) == []
     assert verify(pipeline, receipt) == {}
@@ -225,11 +229,11 @@ def test_derived_only_keeps_the_events_and_they_are_not_read_again(pipeline):
 def test_a_source_is_erased_by_what_its_events_carry(pipeline):
     pipeline.say("I live in Porto.")
     pipeline.say("I play the cello.", session="s2", metadata={"tool": "import", "n": 1})
-    pipeline.settle()
+    settle(pipeline)
     with pipeline.db.transaction(pipeline.user()) as conn:
         chosen = Source(metadata={"tool": "import"})
         receipt = erasures.source(conn, pipeline.user(), chosen, order(TargetKind.SOURCE, "metadata"), KEY)
-    pipeline.settle()
+    settle(pipeline)
     assert texts(pipeline) == ["The user lives in Porto."]
     assert receipt.counts["events"] == 1
     assert verify(pipeline, receipt) == {}
@@ -238,9 +242,9 @@ def test_a_source_is_erased_by_what_its_events_carry(pipeline):
 def test_a_planted_memory_of_an_erased_event_is_found_by_its_words(pipeline):
     (event,) = pipeline.say(f"I bought a zeppelin called {CANARY} in March.")
     pipeline.say("I live in Porto.", session="s2")
-    pipeline.settle()
+    settle(pipeline)
     receipt = erase_event(pipeline, event)
-    pipeline.settle()
+    settle(pipeline)
     assert verify(pipeline, receipt) == {}
     with pipeline.db.transaction(pipeline.user()) as conn:
         conn.execute("UPDATE scenes SET summary = %s", (f"Owns a zeppelin called {CANARY}.",))
@@ -250,10 +254,10 @@ def test_a_planted_memory_of_an_erased_event_is_found_by_its_words(pipeline):
 def test_a_repeat_of_a_turn_after_its_erasure_is_told_apart(pipeline):
     said = f"I bought a zeppelin called {CANARY} in March."
     (event,) = pipeline.say(said)
-    pipeline.settle()
+    settle(pipeline)
     receipt = erase_event(pipeline, event)
     pipeline.say(said, session="s2")
-    pipeline.settle()
+    settle(pipeline)
     with pipeline.db.transaction(pipeline.user()) as conn:
         seen = erasures.verify(conn, pipeline.user(), receipt)
     assert seen.again["events"] == 1
@@ -274,18 +278,16 @@ def test_a_worker_that_read_before_the_erasure_writes_nothing_after_it(pipeline,
         (item,) = work.claim(conn, [kind], 1, 60)
     stage = pipeline.runner._stages[item.kind]
     erase_event(pipeline, event)
-    with pytest.raises(Exception, match=r"lease|erased"):
-        from app.ledger.lease import Lease  # noqa: PLC0415
-
+    with pytest.raises((LeaseLostError, ErasedMeanwhileError)):
         stage.run(pipeline.context, item, Lease(item, 1e12, 60))
-    pipeline.settle()
+    settle(pipeline)
     assert pipeline.rows("SELECT 1 FROM memories WHERE text <> ''") == []
     assert pipeline.rows("SELECT 1 FROM scenes") == []
 
 
 def test_a_writer_without_a_unit_of_the_user_asks_for_the_tombstone(pipeline):
     (event,) = pipeline.say("I live in Porto.")
-    pipeline.settle()
+    settle(pipeline)
     with pipeline.db.transaction(pipeline.user()) as conn:
         since = tombstones.now(conn)
         tombstones.check(conn, pipeline.user(), since)
@@ -298,18 +300,19 @@ def test_a_writer_without_a_unit_of_the_user_asks_for_the_tombstone(pipeline):
 
 def test_the_index_is_written_anew_without_what_was_erased(pipeline):
     (event, _) = pipeline.say(f"I live in {CANARY}.", "I play the cello.")
-    pipeline.settle()
+    settle(pipeline)
     no_rest(pipeline)
     old = pipeline.context.collections.name()
     files = pipeline.context.settings.mneme_home / "index"
     assert holds(files, event.bytes) or holds(files, str(event).encode())
     receipt = erase_event(pipeline, event)
-    for _ in range(5):
+    for _ in range(3):
         pipeline.settle()
     pipeline.context.collections.forget()
     assert pipeline.context.collections.name() != old
     assert not (files / old).exists()
-    assert not holds(files, event.bytes) and not holds(files, str(event).encode())
+    assert not holds(files, event.bytes)
+    assert not holds(files, str(event).encode())
     with pipeline.db.transaction(pipeline.project) as conn:
         final = erasures.get(conn, pipeline.project, receipt.id)
     assert final.state == "done"
