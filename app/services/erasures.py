@@ -120,7 +120,6 @@ def _sources(  # noqa: PLR0913, PLR0917 - an erasure's parts
     of_events = "derived" if sources.derived_only else "event"
     for kind, ids in (("memory", erased.memory_ids), (of_events, sources.event_ids)):
         tombstones.add(conn, scope, kind, [str(i) for i in ids], at=at, erasure_id=order.id)
-    work.enqueue(conn, scope, WorkKind.CONSOLIDATE)
     work.enqueue(conn, scope, WorkKind.INDEX)
     prints = fingerprints(erased.said, key) | fingerprints(erased.stated, key, own=False)
     receipt = _receipt(conn, scope, order, at, erased.counts, prints, key)

@@ -53,6 +53,8 @@ def fence(conn: Connection, scope: UserScope) -> None:
     """Take the lease from whoever works on this user's data: their transactions roll back, and the work is done anew.
     The index stage keeps its own: it deletes what is erased after whatever it writes now.
     """
+    lock_work = f"SELECT 1 FROM work WHERE {OF_USER} ORDER BY kind, session_id, key FOR UPDATE"  # as stages take them
+    conn.execute(lock_work, _of(scope))
     conn.execute(
         "UPDATE work SET token = token + CASE state WHEN 'leased' THEN 1 ELSE 0 END, error = NULL, lease_until = NULL,"
         " run_after = CASE state WHEN 'leased' THEN clock_timestamp() ELSE run_after END,"
@@ -69,8 +71,8 @@ def user(conn: Connection, scope: UserScope, at: datetime) -> Counter[str]:
     """
     lock_rows(conn, scope)
     counts: Counter[str] = Counter()
-    counts["work"] = conn.execute(f"DELETE FROM work WHERE {OF_USER} AND kind <> 'index'", _of(scope)).rowcount
     fence(conn, scope)
+    counts["work"] = conn.execute(f"DELETE FROM work WHERE {OF_USER} AND kind <> 'index'", _of(scope)).rowcount
     counts["idempotency_keys"] = idempotency.redact_of_user(conn, scope, at)
     conn.execute(
         f"INSERT INTO unindex (target_id, project_id, user_id) SELECT id, %(project)s, %(user)s FROM ({POINTS}) p"

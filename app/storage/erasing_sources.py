@@ -11,12 +11,14 @@ from app.domain.erasure import Rest, Wording, rest_of
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
 from app.domain.served import statement_hashes, turn_hashes
+from app.domain.work import WorkKind
 from app.storage import (
     erasing,
     erasing_memories,
     erasing_turns,
     idempotency,
     memory_edits,
+    work,
 )
 from app.storage.db import Connection
 
@@ -72,6 +74,7 @@ def erase(conn: Connection, scope: UserScope, sources: Sources, *, actor: str) -
     shared = [row["id"] for row in resting if row["shared"] and row["id"] not in named]
     ended = erasing_memories.ended_by(conn, scope, [*gone, *shared])
     erasing.lock_rows(conn, scope, sorted({*gone, *shared, *(row.id for row in ended)}), sorted(events))
+    work.enqueue(conn, scope, WorkKind.CONSOLIDATE)  # first, as the kinds are ordered; for what is open besides
     erasing.fence(conn, scope)
     rests, told = _rests(conn, scope, shared, events)
     gone = sorted({*gone, *(memory_id for memory_id, rest in rests.items() if rest is None)})
