@@ -64,6 +64,13 @@ class ErasureFile:
                 yield entry
 
 
+class ErasureList(ErasureFile):
+    """A list that was made elsewhere: it is read only."""
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """The list stays as it is."""
+
+
 def erasure_log(path: Path | None) -> ErasureLog:
     """The log of this process."""
     return ErasureFile(path) if path is not None else NoErasureLog()

@@ -9,8 +9,12 @@ import typer
 from rich.table import Table
 
 from app.cli.console import out, progress
+from app.cli.failure import CommandError
+from app.context import open_database
 from app.embedded import archive, restoring
 from app.embedded.archive import Manifest
+from app.erasure_log import ErasureList
+from app.ledger.replaying import replay
 from app.settings import Settings
 
 
@@ -33,13 +37,27 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file that `mneme backup` has written.")],
+    file: Annotated[Path | None, typer.Argument(help="A file that `mneme backup` has written.")] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in MNEME_HOME now.")] = False,
+    erasures: Annotated[
+        Path | None, typer.Option("--erasures", help="Only erase again what this list names, in DATABASE_URL.")
+    ] = None,
 ) -> None:
     """Make the database of MNEME_HOME that of a backup, with the service stopped: check it, load it, bring it to this
     version, and erase again what was erased since. The index fills at the next start.
     """
+    if (file is None) == (erasures is None):
+        raise CommandError("name the backup to restore, or with --erasures the list that deploy/restore.sh has made")
+    if erasures is not None:
+        database = open_database(Settings(), size=2)
+        try:
+            again = replay(database, ErasureList(erasures))
+        finally:
+            database.close()
+        out.print(f"{again} erasures were done again.")
+        return
+    assert file is not None  # noqa: S101 - one of the two is given
     with progress() as bar:
         task = bar.add_task("Restoring", total=None)
         manifest, again = restoring.restore(

@@ -99,7 +99,7 @@ def of_words(  # noqa: PLR0913 - which words of whom
     """Rows of the user that hold words of what was erased. What an event or an app has said again is told apart."""
     findings = Findings()
     said: set[int] = set()
-    for held in sorted(HELD, key=lambda h: h.table not in SAYING):
+    for held in sorted(HELD, key=lambda h: list(SAYING).index(h.table) if h.table in SAYING else len(SAYING)):
         if not held.texts or (derived_only and held.table == "events"):
             continue
         for texts, saying in _rows(conn, scope, held, at):
