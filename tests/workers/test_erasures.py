@@ -9,6 +9,7 @@ from app.domain.erasure import TargetKind
 from app.domain.policy import DEFAULT
 from app.domain.work import WorkKind
 from app.errors import LeaseLostError
+from app.ledger import upkeep
 from app.ledger.lease import Lease
 from app.services import erasures, policy
 from app.services.erasures import Source
@@ -323,3 +324,20 @@ def test_the_index_is_written_anew_without_what_was_erased(pipeline):
 
 def holds(directory, needle: bytes) -> bool:
     return any(needle in file.read_bytes() for file in directory.rglob("*") if file.is_file())
+
+
+def test_what_the_policy_keeps_no_longer_is_erased_with_a_receipt(pipeline):
+    pipeline.say("I live in Porto.")
+    settle(pipeline)
+    body = DEFAULT.model_dump(mode="json")
+    body["forgetting"]["event_days"] = 30.0
+    with pipeline.db.transaction(pipeline.project) as conn:
+        policy.put(conn, pipeline.project, None, body)
+    assert upkeep.RUN["erase_aged"](pipeline.later(timedelta(days=29)).context) is None
+    assert len(pipeline.events()) == 1
+    upkeep.RUN["erase_aged"](pipeline.later(timedelta(days=31)).context)
+    assert pipeline.events() == []
+    assert texts(pipeline) == []
+    with pipeline.db.transaction(pipeline.project) as conn:
+        (receipt,) = erasures.page(conn, pipeline.project, user_id="ann", after=None, limit=10)
+    assert (receipt.target_kind, receipt.reason, receipt.created_by) == ("age", "age", "policy")
