@@ -135,8 +135,7 @@ def points_left(conn: Connection, scope: UserScope) -> bool:
 def exists(conn: Connection, scope: UserScope) -> bool:
     """Whether anything is known of the user; what an erasure leaves to its job does not count."""
     tables = " UNION ALL ".join(
-        f"(SELECT 1 FROM {name} WHERE {OF_USER} LIMIT 1)"
-        for name in ("sessions", "events", "memories")
+        f"(SELECT 1 FROM {name} WHERE {OF_USER} LIMIT 1)" for name in ("sessions", "events", "memories")
     )
     return conn.execute(f"{tables} LIMIT 1", _of(scope)).fetchone() is not None
 

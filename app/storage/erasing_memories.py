@@ -47,6 +47,11 @@ UPDATE memories m SET ({STATEMENT}) = (SELECT {STATEMENT} FROM memory_versions v
     context = '', version = version + 1, updated_at = clock_timestamp()
 WHERE m.id = %(id)s AND m.project_id = %(project)s AND m.user_id = %(user)s
 """
+SAID_ALREADY = f"""
+SELECT 1 FROM memories m, memories o WHERE m.id = %(id)s AND m.status = 'active' AND o.id <> m.id
+    AND o.project_id = m.project_id AND o.user_id = m.user_id AND o.status = 'active' AND o.text_hash = %(hash)s
+    AND m.{OF_USER.replace(" AND ", " AND m.")}
+"""
 BLANK = """
 UPDATE memory_versions SET text = '', subject = NULL, attribute = NULL, value = NULL, event_time = NULL,
     event_time_precision = NULL, valid_from = NULL, valid_from_precision = NULL, valid_to = NULL,
@@ -126,6 +131,9 @@ def reword(  # noqa: PLR0913 - which words, from where
             values | {"from": rest.version},
         ).fetchone()
         text = row["text"] if row else ""
+        if conn.execute(SAID_ALREADY, values | {"hash": text_hash(text)}).fetchone() is not None:
+            memory_edits.erase(conn, scope, [memory_id], actor=actor)  # another one says that
+            return
         conn.execute(REWORD, values | {"from": rest.version, "hash": text_hash(text)})
         memory_edits.close_version(conn, scope, memory_id)
         conn.execute(memory_edits.RECORD, values)

@@ -12,7 +12,7 @@ from app.storage import event_stages, events, unindex, vectors
 from app.storage.db import Connection
 
 OF_USER = "project_id = %(project)s AND user_id = %(user)s"
-FROM_THEM = f"FROM candidates WHERE {OF_USER} AND (body -> 'event_ids') ?| %(names)s"
+FROM_THEM = f"DELETE FROM candidates WHERE {OF_USER} AND (body -> 'event_ids') ?| %(names)s RETURNING event_ids"
 
 # What was made of the turns must not be made again from them, so the candidates stay, without words.
 BLANK_CANDIDATES = f"""
@@ -81,7 +81,8 @@ def remove(conn: Connection, scope: UserScope, event_ids: Sequence[UUID], *, der
         counts["segments"] = conn.execute(BLANK_SEGMENTS, values).rowcount
         return counts
     around = _around(conn, scope, event_ids)
-    counts["candidates"] = conn.execute(f"DELETE {FROM_THEM}", values).rowcount
+    told = conn.execute(FROM_THEM, values).fetchall()
+    counts["candidates"] = len(told)
     # A statement that took one of them back keeps its own words.
     conn.execute(
         "UPDATE candidates SET event_ids = ARRAY(SELECT e FROM unnest(event_ids) AS e WHERE e <> ALL (%(events)s))"
@@ -106,6 +107,9 @@ def remove(conn: Connection, scope: UserScope, event_ids: Sequence[UUID], *, der
         values,
     )
     counts["sessions"] = conn.execute(EMPTY_SESSIONS.format(table="sessions"), values).rowcount
+    # Turns that told something together with an erased one have nothing left to wait for.
+    beside = {event_id for row in told for event_id in row["event_ids"]} - set(event_ids)
+    event_stages.mark_consolidated(conn, scope, sorted(beside))
     counts["speakers"] = conn.execute(SPEAKERS, values).rowcount
     _renew_windows(conn, scope, around)
     return counts

@@ -1,21 +1,24 @@
 """Erasures through the whole pipeline: what goes, what stays, what holds again, and that nothing is left behind."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from app.domain.erasure import TargetKind
+from app.domain.normalise import text_hash
 from app.domain.policy import DEFAULT
 from app.domain.work import WorkKind
 from app.errors import LeaseLostError
-from app.ledger import upkeep
+from app.ledger import erasing, upkeep
 from app.ledger.lease import Lease
 from app.services import erasures, policy
 from app.services.erasures import Source
 from app.storage import tombstones, work
 from app.storage.db import Database
 from app.storage.erasure_tables import HELD, NOTHING, OF_PROJECT, OTHERWISE
+from app.storage.memory_edits import RECORD
 from app.storage.tombstones import ErasedMeanwhileError
 from tests.support.erasing import KEY, order
 from tests.workers.conftest import START, Pipeline
@@ -341,3 +344,43 @@ def test_what_the_policy_keeps_no_longer_is_erased_with_a_receipt(pipeline):
     with pipeline.db.transaction(pipeline.project) as conn:
         (receipt,) = erasures.page(conn, pipeline.project, user_id="ann", after=None, limit=10)
     assert (receipt.target_kind, receipt.reason, receipt.created_by) == ("age", "age", "policy")
+
+
+def test_with_a_qdrant_server_nothing_is_rewritten_and_the_receipt_says_so(pipeline):
+    (event, _) = pipeline.say(f"I live in {CANARY}.", "I play the cello.")
+    settle(pipeline)
+    receipt = erase_event(pipeline, event)
+    settle(pipeline)
+    before = pipeline.context.collections.name()
+    settings = pipeline.context.settings.model_copy(update={"qdrant_url": "http://qdrant:6333"})
+    with pipeline.db.transaction(pipeline.project) as conn:
+        conn.execute("UPDATE work SET run_after = now() WHERE kind = 'rewrite'")
+    with pipeline.db.transaction(None) as conn:
+        (item,) = work.claim(conn, [WorkKind.REWRITE], 1, 60)
+    erasing.rewrite(replace(pipeline.context, settings=settings), item, Lease(item, 1e12, 60))
+    with pipeline.db.transaction(pipeline.project) as conn:
+        final = erasures.get(conn, pipeline.project, receipt.id)
+    assert (final.state, final.notes["index"].split(";")[0]) == ("done", "deleted")
+    assert pipeline.context.collections.name() == before
+    assert event not in pipeline.points()
+
+
+def test_a_reworded_memory_leaves_its_place_to_one_that_says_the_same(pipeline):
+    """Two turns tell one memory its words in turn; the first wording is another memory's by now."""
+    pipeline.say("I play the cello.")
+    (second,) = pipeline.say("I play the cello.", session="s2", at=later(1))
+    settle(pipeline)
+    (memory,) = pipeline.rows("SELECT id FROM memories WHERE status = 'active'")
+    with pipeline.db.transaction(pipeline.user()) as conn:
+        conn.execute("UPDATE memories SET text = 'The user plays it.', text_hash = 'x', version = 2")
+        conn.execute(RECORD, {"id": memory["id"], "change": "merge", "reason": None, "actor": "pipeline",
+                              "project": pipeline.project.project_id, "user": "ann"})  # fmt: skip
+        conn.execute(
+            "INSERT INTO memories (id, project_id, user_id, type, text, text_hash, occurred_at, live_from)"
+            " SELECT gen_random_uuid(), project_id, user_id, type, 'The user plays the cello.', %s, now(), now()"
+            " FROM memories",
+            (text_hash("The user plays the cello."),),
+        )
+    erase_event(pipeline, second)
+    assert texts(pipeline) == ["The user plays the cello."]
+    assert texts(pipeline, "erased") == [""]
