@@ -32,7 +32,7 @@ def api() -> None:
     settings = Settings()
     context = gateway_context(settings)
     die_with_threads(context.logger)
-    again = replay(context.db, context.erasure_log)
+    again = replay(context.db, context.erasure_log) if settings.qdrant_url is None else 0  # else there is no log
     if again:
         context.logger.warning("erasures_replayed", n=again)
     inherited = os.environ.get(LISTEN_VARIABLE)

@@ -62,12 +62,15 @@ CREATE INDEX scene_members_by_memory ON scene_members (memory_id);  -- deleting 
 CREATE INDEX audit_of_user ON audit (project_id, user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX jobs_of_user ON jobs (project_id, (scope ->> 'user_id')) WHERE scope ? 'user_id';
 
+ALTER TABLE audit ADD COLUMN IF NOT EXISTS reason text, ADD COLUMN IF NOT EXISTS salt bytea;  -- those of 0010
+
 -- The app may add to the audit and change nothing in it, but for this: an erased user's entries stay without what tells
 -- whose they were.
 CREATE FUNCTION mneme_redact_audit(p_project uuid, p_user text, p_before timestamptz) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     WITH redacted AS (
-        UPDATE public.audit SET user_id = NULL, detail = '{"erased": true}', target_id = 'erased'
+        UPDATE public.audit SET user_id = NULL, detail = '{"erased": true}', target_id = 'erased',
+            reason = NULL, salt = NULL
         WHERE project_id = p_project AND user_id = p_user AND at <= p_before
           AND p_project = nullif(current_setting('mneme.project', true), '')::uuid RETURNING 1)
     SELECT count(*) FROM redacted
