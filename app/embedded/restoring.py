@@ -10,7 +10,7 @@ from app.embedded.archive import Manifest, Report, admin_dsn
 from app.embedded.home import EmbeddedError, Home
 from app.embedded.postgres import APP, DATABASE, Postgres
 from app.erasure_log import ErasureFile
-from app.ledger.replaying import replay
+from app.ledger.replaying import forget_points, replay
 from app.settings import Settings
 from app.storage import dumping
 from app.storage.db import Database
@@ -74,6 +74,8 @@ def _load(home: Home, manifest: Manifest, dump: Path, report: Report) -> int:
         database = Database(server.dsn(APP, password), size=2)
         database.open()
         try:
-            return replay(database, ErasureFile(home.erasure_log))
+            again = replay(database, ErasureFile(home.erasure_log))
+            forget_points(database)
         finally:
             database.close()
+    return again

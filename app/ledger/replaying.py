@@ -11,7 +11,7 @@ from uuid import UUID
 from app.domain.scope import ProjectScope
 from app.erasure_log import ErasureLog
 from app.services import erasures as service
-from app.storage import erasures, scopes
+from app.storage import erasures, scopes, unindex
 from app.storage.db import Database
 
 PAGE = 500
@@ -39,6 +39,13 @@ def replay(database: Database, log: ErasureLog) -> int:
                     service.replay(conn, entry, secrets.token_bytes(32))
                 again += 1
     return again
+
+
+def forget_points(database: Database) -> None:
+    """After a restore the index is empty: no point has to be taken out of it, and no id to be written into its log."""
+    for scope in _projects(database):
+        with database.transaction(scope) as conn:
+            unindex.clear(conn, scope)
 
 
 def _projects(database: Database) -> Iterator[ProjectScope]:
