@@ -13,6 +13,7 @@ from app.clock import IdSource, new_id
 from app.context import ProcessContext
 from app.http import (
     aggregate,
+    audit,
     draining,
     erasures,
     events,
@@ -28,8 +29,10 @@ from app.http import (
     recall,
     session_context,
     sessions,
+    snapshots,
     user_lists,
     users,
+    versions,
 )
 from app.http.after import AfterAnswers
 from app.http.auth import KeyCache
@@ -45,6 +48,7 @@ ROUTERS = (
     events.api,
     aggregate.api,
     memories.api,
+    versions.api,
     feedback.api,
     users.api,
     erasures.api,
@@ -52,6 +56,8 @@ ROUTERS = (
     sessions.api,
     session_context.api,
     jobs.api,
+    snapshots.api,
+    audit.api,
     keys.api,
     projects.api,
     policy.api,

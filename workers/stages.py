@@ -10,10 +10,12 @@ from workers.consolidate.stage import run as consolidate
 from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.evolve import run as evolve
+from workers.lifecycle.rollback import run as rollback
 from workers.lifecycle.tidy import run as tidy
 
 HANDLERS: dict[str, JobHandler] = {  # by the kind of job
     "erase": erasing.run,
+    "rollback": rollback,
 }
 
 

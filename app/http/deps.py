@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel
@@ -64,12 +65,13 @@ class Edge:
         return replace_answer(self.context.db, self.caller, self.write_request, scope, reply)
 
     def audit(self, conn: Connection, scope: Scope, action: str, target: tuple[str, str], **detail: Any) -> None:
-        """Record an act of this caller on `target` (kind, id)."""
+        """Record an act of this caller on `target` (kind, id); `job_id` is that of the job which does it."""
         user_id = getattr(scope, "user_id", None)
         entry = AuditEntry(
             self.context.new_id(), self.caller.actor, action, *target, user_id=user_id, request_id=self.request_id
         )
-        audit.add(conn, scope, replace(entry, detail=detail))
+        job_id: UUID | None = detail.pop("job_id", None)
+        audit.add(conn, scope, replace(entry, detail=detail, job_id=job_id))
 
 
 IdempotencyKey = Annotated[

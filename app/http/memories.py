@@ -1,4 +1,4 @@
-"""`/v1/memories`: list, write directly, read, patch with If-Match, delete, history, links."""
+"""`/v1/memories`: list, write directly, read, patch with If-Match, delete, links."""
 
 import re
 from datetime import datetime
@@ -17,13 +17,12 @@ from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
 from app.http.erasures import erase, order_of
 from app.http.idempotency import Reply
 from app.http.masking import masker
-from app.http.memory_answers import link_answer, memory_answer, tagged, version_answer
+from app.http.memory_answers import link_answer, memory_answer, tagged
 from app.http.paging import Cursor, Limit, Page
 from app.http.schemas.fields import AppId, Instant
 from app.http.schemas.memory import (
     MemoryAnswer,
     MemoryCreate,
-    MemoryHistory,
     MemoryLinks,
     MemoryPage,
     MemoryPatch,
@@ -198,24 +197,6 @@ def delete(edge: WriteEdge, memory_id: UUID, if_match: IfMatch = None) -> Respon
 
     order = order_of(edge, TargetKind.MEMORY, str(memory_id))
     return erase(edge, scope, order, act, body=False, audit="memory.delete")
-
-
-@api.api_route(
-    "/v1/memories/{memory_id}/history",
-    response_model=MemoryHistory,
-    **operation("memories_history", KeyScope.MEMORIES_READ, "GET", 404),
-)
-def history(edge: ReadEdge, memory_id: UUID, limit: Limit = None, cursor: Cursor = None) -> Response:
-    """Every version of a memory, with who changed what and when."""
-    scope = edge.caller.reach()
-    page = Page(edge.caller, "history", {"memory": memory_id}, limit, cursor)
-    after = page.after(int)
-    with edge.read(scope) as conn:
-        edge.caller.see(memories.get(conn, scope, memory_id).session_id, "memory")
-        found = memories.history(conn, scope, memory_id, after=after[0] if after else 0, limit=page.limit + 1)
-        hide = masker(conn, scope)
-    kept, next_cursor = page.cut(found, lambda version: (version.version,))
-    return answer(MemoryHistory(items=[version_answer(version, hide) for version in kept], next_cursor=next_cursor))
 
 
 @api.api_route(

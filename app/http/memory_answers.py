@@ -1,14 +1,13 @@
-"""Memories and their versions as answers show them: secrets masked, calendar dates as text with their precision."""
+"""Memories as answers show them: secrets masked, calendar dates as text with their precision."""
 
 from collections.abc import Iterable
 
-from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
+from app.domain.memory import Memory, MemoryStatus, Source
 from app.http.idempotency import Reply
 from app.http.masking import Mask, mask_values
-from app.http.schemas.memory import LinkDirection, LinkType, MemoryAnswer, MemoryLink, MemoryVersionAnswer
+from app.http.schemas.memory import LinkDirection, LinkType, MemoryAnswer, MemoryLink
 from app.http.schemas.recall import SourceAnswer
 from app.storage.links import Link
-from app.storage.memories import MemoryVersion
 
 
 def tagged(memory: Memory, hide: Mask, *, status: int = 200) -> Reply:
@@ -89,30 +88,4 @@ def link_answer(link: Link, hide: Mask) -> MemoryLink:
         text=hide(link.other_text),
         status=MemoryStatus(link.other_status),
         created_at=link.created_at,
-    )
-
-
-def version_answer(version: MemoryVersion, hide: Mask) -> MemoryVersionAnswer:
-    """A version as it is shown."""
-    return MemoryVersionAnswer(
-        version=version.version,
-        change=version.change,
-        reason=version.reason,
-        actor=version.actor,
-        type=MemoryType(version.type),
-        text=hide(version.text),
-        subject=version.subject,
-        attribute=version.attribute,
-        value=version.value if version.value is None else hide(version.value),
-        status=MemoryStatus(version.status),
-        frozen=version.frozen,
-        event_time=version.event_time,
-        valid_from=version.valid_from,
-        valid_to=version.valid_to,
-        live_from=version.live_from,
-        live_until=version.live_until,
-        importance=version.importance,
-        confidence=version.confidence,
-        recorded_at=version.recorded_at,
-        recorded_until=version.recorded_until,
     )

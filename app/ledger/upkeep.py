@@ -14,6 +14,7 @@ from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
 from app.ledger import ageing
 from app.ledger.runner import Runner
+from app.services import audit
 from app.services.collections import ensure_live, read_targets
 from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
 from app.storage.collections import CollectionState
@@ -21,6 +22,7 @@ from app.storage.collections import CollectionState
 SCHEDULES = {  # seconds
     "expire_idempotency_keys": 3_600,
     "forget_served": 86_400,
+    "seal_audit": 60,
     "drop_collections": 600,
     "check_drift": 21_600,
     "erase_aged": 86_400,
@@ -65,6 +67,15 @@ def erase_aged(context: ProcessContext) -> None:
     """Erase what the policy of each project keeps no longer."""
     for scope in _projects(context):
         ageing.erase_aged(context, scope)
+
+
+def seal_audit(context: ProcessContext) -> None:
+    """Append to the chain of each project what happened since the last run."""
+    for scope in _projects(context):
+        more = True
+        while more:
+            with context.db.transaction(scope) as conn:
+                more = audit.seal(conn, scope) is not None
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -141,6 +152,7 @@ RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
     "erase_aged": erase_aged,
+    "seal_audit": seal_audit,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

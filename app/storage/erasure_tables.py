@@ -46,6 +46,7 @@ HELD = (
     Held("speakers", ("name",), at=None, shown=True),
     Held("vectors", at="updated_at"),
     Held("served", at="first_at"),
+    Held("snapshots", ("name",), shown=True),
     Held("job_items", ("target_id", "reason", "detail::text"), at=None),
 )
 
@@ -67,4 +68,6 @@ OF_PROJECT = {
 }
 
 # Tables without anything of users.
-NOTHING = frozenset({"alembic_version", "index_collections", "installation_keys", "policies", "projects", "schedules"})
+NOTHING = frozenset(
+    {"alembic_version", "audit_seals", "index_collections", "installation_keys", "policies", "projects", "schedules"}
+)

@@ -43,3 +43,12 @@ def page(  # noqa: PLR0913 - filters
         {"project": scope.project_id, "job": job_id, "after": after, "action": action, "limit": limit},
     ).fetchall()
     return [(row.pop("seq"), JobItem(**row)) for row in rows]
+
+
+def by_action(conn: Connection, scope: Scope, job_id: UUID) -> dict[str, int]:
+    """How many items of each action the job has."""
+    rows = conn.execute(
+        "SELECT action, count(*) AS n FROM job_items WHERE project_id = %s AND job_id = %s GROUP BY action",
+        (scope.project_id, job_id),
+    ).fetchall()
+    return {row["action"]: row["n"] for row in rows}

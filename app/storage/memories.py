@@ -130,43 +130,6 @@ def active_by_hash(conn: Connection, scope: UserScope, text_hash: bytes) -> UUID
     return UUID(str(row["id"])) if row else None
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryVersion:
-    """A memory as it was from `recorded_at` until `recorded_until`, and what made it so."""
-
-    version: int
-    change: str
-    reason: str | None
-    actor: str
-    type: str
-    text: str
-    subject: str | None
-    attribute: str | None
-    value: str | None
-    status: str
-    frozen: bool
-    event_time: str | None
-    valid_from: str | None
-    valid_to: str | None
-    live_from: datetime
-    live_until: datetime | None
-    importance: float
-    confidence: float
-    recorded_at: datetime
-    recorded_until: datetime | None
-
-
-def history(conn: Connection, scope: Scope, memory_id: UUID, *, after: int = 0, limit: int = 50) -> list[MemoryVersion]:
-    """The versions of a memory after version `after`, the first one first."""
-    rows = conn.execute(
-        "SELECT version, change, reason, actor, type, text, subject, attribute, value, status, frozen, event_time,"
-        " valid_from, valid_to, live_from, live_until, importance, confidence, recorded_at, recorded_until"
-        " FROM memory_versions WHERE project_id = %s AND memory_id = %s AND version > %s ORDER BY version LIMIT %s",
-        (scope.project_id, memory_id, after, limit),
-    ).fetchall()
-    return [MemoryVersion(**row) for row in rows]
-
-
 def sources(conn: Connection, scope: Scope, memory_ids: Sequence[UUID]) -> dict[UUID, list[Source]]:
     """The events that each memory rests on, in time order."""
     found: dict[UUID, list[Source]] = {memory_id: [] for memory_id in memory_ids}

@@ -21,10 +21,10 @@ from app.storage.db import Connection
 RECORD = """
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
-    valid_to_precision, live_from, live_until, importance, confidence, metadata, recorded_at)
+    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, recorded_at)
 SELECT id, version, project_id, user_id, %(change)s, %(reason)s, %(actor)s, type, text, subject, attribute, value,
     status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision,
-    live_from, live_until, importance, confidence, metadata, updated_at
+    live_from, live_until, importance, confidence, metadata, superseded_by, updated_at
 FROM memories WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
 
@@ -63,7 +63,7 @@ WHERE id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s
 ERASE_VERSIONS = """
 UPDATE memory_versions SET text = '', subject = NULL, attribute = NULL, value = NULL, event_time = NULL,
     event_time_precision = NULL, valid_from = NULL, valid_from_precision = NULL, valid_to = NULL,
-    valid_to_precision = NULL, metadata = '{}', reason = NULL
+    valid_to_precision = NULL, metadata = '{}', reason = NULL, candidate_id = NULL, salt = NULL
 WHERE memory_id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s
 """
 ERASE_CANDIDATES = """

@@ -122,6 +122,7 @@ def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> 
         "SELECT s.event_id, m.superseded_by, n.event_id AS by_event FROM memories m"
         " JOIN memory_sources s ON s.memory_id = m.id LEFT JOIN memory_sources n ON n.memory_id = m.superseded_by"
         " WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status IN ('superseded', 'invalidated')"
+        " AND (m.status <> 'invalidated' OR m.live_until <> m.live_from)"  # what a rollback hid is not untrue
         " AND (%(as_of)s::timestamptz IS NULL OR m.live_until <= %(as_of)s)",
         {"project": scope.project_id, "user": scope.user_id, "as_of": narrowing.as_of},
     ).fetchall()

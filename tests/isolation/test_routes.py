@@ -13,10 +13,11 @@ import pytest
 from app.main import describe_app
 from tests.isolation import erasure_cases, route_cases
 from tests.isolation.route_cases import QUERY, WORD, World
+from tests.isolation.version_cases import VERSION_CASES
 from tests.support.served import Served, new_key, new_project
 
-WITHOUT_IDS = {"projects_create", "policy_get", "policy_put", "health_live", "health_ready"}
-CASES = route_cases.CASES | erasure_cases.CASES
+CASES = route_cases.CASES | VERSION_CASES | erasure_cases.CASES
+WITHOUT_IDS = {"projects_create", "policy_get", "policy_put", "health_live", "health_ready", "audit_verify"}
 FLAT = [(operation, name) for operation, cases in CASES.items() for name in cases]
 
 

@@ -11,9 +11,10 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
-    "feedback", "user_versions", "erasures", "tombstones",
+    "feedback", "user_versions", "snapshots", "erasures", "tombstones",
 )  # fmt: skip
-PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit")
+PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "audit_seals")
+APPENDED = {"audit", "audit_seals"}  # the role may not change them
 WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects", "installation_keys"}
 
 
@@ -62,6 +63,8 @@ INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
 INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
+INSERT INTO snapshots (id, project_id, user_id, name, at, created_by) VALUES (%(x)s, %(p)s, %(u)s, 'x', now(),
+'t');
 INSERT INTO erasures (id, project_id, user_id, target_kind, target_id, created_by, erased_at) VALUES (%(x)s, %(p)s,
 %(u)s, 'user', %(u)s, 't', now());
 INSERT INTO tombstones VALUES (%(p)s, %(u)s, 'user', '', now(), %(x)s);
@@ -75,6 +78,8 @@ INSERT INTO job_items (job_id, project_id, target_kind, target_id, action, reaso
 INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, body) VALUES (%(p)s, 'k', 'k', 'x',
 200, 'x');
 INSERT INTO audit (id, project_id, actor, action, target_kind, target_id) VALUES (%(x)s, %(p)s, 'a', 'a', 'a', 'a');
+INSERT INTO audit_seals (project_id, seq, ref, at, head, body, prev, hash) VALUES (%(p)s, 1, %(x)s, now(), 'x', 'x',
+'x', 'x');
 """
 
 
@@ -115,7 +120,7 @@ def test_a_project_sees_its_own_rows_only(database, filled, table):
     assert owners(database, None, table) == set()
 
 
-@pytest.mark.parametrize("table", [*USER_TABLES, *(t for t in PROJECT_TABLES if t != "audit")])
+@pytest.mark.parametrize("table", [*USER_TABLES, *(t for t in PROJECT_TABLES if t not in APPENDED)])
 def test_unfiltered_changes_reach_no_further(database, owner_database, filled, table):
     mine, other = filled
     with database.transaction(mine) as conn:
@@ -161,7 +166,8 @@ def test_a_connection_that_had_a_scope_forgets_it(postgres, filled):
         single.close()
 
 
-def test_the_audit_cannot_be_rewritten(database, filled):
-    for statement in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit"):
+@pytest.mark.parametrize("table", sorted(APPENDED))
+def test_the_audit_cannot_be_rewritten(database, filled, table):
+    for statement in (f"UPDATE {table} SET project_id = project_id", f"DELETE FROM {table}"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.transaction(filled[0]) as conn:
             conn.execute(statement)

@@ -116,31 +116,6 @@ class MemoryPage(AnswerModel):
     next_cursor: str | None
 
 
-class MemoryVersionAnswer(AnswerModel):
-    """A memory as we knew it from `recorded_at` until `recorded_until`, and what made it so."""
-
-    version: int
-    change: str
-    reason: str | None
-    actor: str
-    type: MemoryType
-    text: str
-    subject: str | None
-    attribute: str | None
-    value: str | None
-    status: MemoryStatus
-    frozen: bool
-    event_time: str | None
-    valid_from: str | None
-    valid_to: str | None
-    live_from: Moment
-    live_until: Moment | None
-    importance: float
-    confidence: float
-    recorded_at: Moment
-    recorded_until: Moment | None
-
-
 class LinkType(StrEnum):
     SIMILAR = "similar"
     CAUSAL = "causal"
@@ -174,11 +149,4 @@ class MemoryLinks(AnswerModel):
     """Links, the oldest first."""
 
     items: list[MemoryLink]
-    next_cursor: str | None
-
-
-class MemoryHistory(AnswerModel):
-    """Versions, the first one first."""
-
-    items: list[MemoryVersionAnswer]
     next_cursor: str | None
