@@ -2,7 +2,7 @@
 
 from app.context import ProcessContext
 from app.domain.work import WorkKind
-from app.ledger import jobs
+from app.ledger import erasing, jobs
 from app.ledger.jobs import JobHandler
 from app.ledger.runner import Stage
 from workers.consolidate.asleep import run as wake
@@ -19,6 +19,7 @@ from workers.maintain import cubes
 HANDLERS: dict[str, JobHandler] = {  # by the kind of job
     "clone": cubes.clone,
     "decay": decay,
+    "erase": erasing.run,
     "fuse": cubes.fuse,
     "import": cubes.import_file,
     "rollback": rollback,

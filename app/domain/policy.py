@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from app.domain.policy_forgetting import ForgettingPolicy
 from app.domain.policy_lifecycle import LifecyclePolicy, RetentionPolicy
 from app.domain.policy_sleep import SleepPolicy
 from app.domain.presets import BASE, CHANGES
@@ -200,6 +201,7 @@ class Policy(Section):
     recall: RecallPolicy
     secrets: SecretPolicy
     sleep: SleepPolicy
+    forgetting: ForgettingPolicy
 
 
 class Preset(StrEnum):

@@ -161,6 +161,7 @@ BASE: dict[str, Any] = {
         "reflection_sessions": 3,
         "deadline_seconds": 120.0,
     },
+    "forgetting": {"event_days": 0.0, "memory_days": 0.0, "rewrite_quiet": 30.0, "rewrite_at_most": 300.0},
 }
 
 CHANGES: dict[str, dict[str, Any]] = {

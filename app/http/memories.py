@@ -9,10 +9,12 @@ from fastapi import Header, Query
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
+from app.domain.erasure import Erasure, Order, TargetKind
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import normal_key, text_hash
 from app.errors import FieldError, InvalidInputError, PreconditionRequiredError
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
+from app.http.erasures import erase, order_of
 from app.http.idempotency import Reply
 from app.http.masking import masker
 from app.http.memory_answers import link_answer, memory_answer, tagged, view
@@ -194,19 +196,18 @@ def update(edge: WriteEdge, memory_id: UUID, body: MemoryPatch, if_match: IfMatc
     **operation("memories_delete", KeyScope.MEMORIES_WRITE, "DELETE", 404, 412),
 )
 def delete(edge: WriteEdge, memory_id: UUID, if_match: IfMatch = None) -> Response:
-    """Delete a memory: its text leaves every table and the index. The events that it came from stay."""
+    """Delete a memory: its text leaves every table and the index, what only it had replaced holds again. The events
+    that it came from stay. The receipt is at the `Location`.
+    """
     versions = None if if_match is None else matching(if_match)
     scope = edge.caller.reach()
 
-    def store(conn: Connection) -> Reply:
+    def act(conn: Connection, order: Order, key: bytes) -> Erasure:
         edge.caller.see(memories.get(conn, scope, memory_id).session_id, "memory")
-        user = memories.delete(conn, scope, memory_id, versions=versions, actor=edge.caller.actor)
-        edge.audit(conn, user, "memory.delete", ("memory", str(memory_id)))
-        return Reply(None, 204)
+        return memories.delete(conn, scope, memory_id, order, key, versions=versions)
 
-    response = edge.write(scope, store)
-    edge.context.hints.send(memories.INDEX)
-    return response
+    order = order_of(edge, TargetKind.MEMORY, str(memory_id))
+    return erase(edge, scope, order, act, body=False, audit="memory.delete")
 
 
 @api.api_route(

@@ -12,6 +12,7 @@ from app.domain.scope import ProjectScope, UserScope
 from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
+from app.ledger import ageing
 from app.ledger.runner import Runner
 from app.services import audit, jobs
 from app.services.collections import ensure_live, read_targets
@@ -28,6 +29,7 @@ SCHEDULES = {  # seconds
     "sleep_users": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
+    "erase_aged": 86_400,
     "optimize_index": 86_400,
 }
 NEEDS_INDEX = frozenset({"drop_collections", "check_drift", "optimize_index"})
@@ -64,6 +66,12 @@ def forget_served(context: ProcessContext) -> None:
     for scope in _projects(context):
         with context.db.transaction(scope) as conn:
             served.purge(conn, scope, context.clock() - REMEMBERED)
+
+
+def erase_aged(context: ProcessContext) -> None:
+    """Erase what the policy of each project keeps no longer."""
+    for scope in _projects(context):
+        ageing.erase_aged(context, scope)
 
 
 def seal_audit(context: ProcessContext) -> None:
@@ -170,6 +178,7 @@ def optimize_index(context: ProcessContext) -> None:
 RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
+    "erase_aged": erase_aged,
     "seal_audit": seal_audit,
     "decay": decay,
     "sleep_users": sleep_users,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from app.domain import lexical
 from app.domain.dates import CalendarDate
+from app.domain.erasure import Erasure, Order
 from app.domain.memory import Memory, MemoryType
 from app.domain.normalise import text_hash
 from app.domain.scope import Scope, UserScope
@@ -23,8 +24,8 @@ from app.errors import (
     PreconditionFailedError,
 )
 from app.inference.protocol import Encoder
-from app.services import policy
-from app.storage import changes, events, memories, memory_edits, vectors, work
+from app.services import erasures, policy
+from app.storage import changes, erasing, events, memories, memory_edits, vectors, work
 from app.storage import links as link_store
 from app.storage.db import Connection
 from app.storage.links import Link
@@ -173,12 +174,14 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
     return get(conn, scope, memory_id)
 
 
-def delete(
-    conn: Connection, project: Scope, memory_id: UUID, *, versions: Sequence[int] | None, actor: str
-) -> UserScope:
-    """Delete a memory: its text goes from every table and its point from the index. Answers whose it was."""
+def delete(  # noqa: PLR0913 - what, by whom, over which version
+    conn: Connection, project: Scope, memory_id: UUID, order: Order, key: bytes, *, versions: Sequence[int] | None
+) -> Erasure:
+    """Delete a memory, which is an erasure: its text goes from every table and its point from the index. `versions`
+    are as for `patch`, `key` is random.
+    """
     scope = _user_of(conn, project, memory_id)
-    changes.lock_user(conn, scope)
+    erasing.begin(conn, scope)
     memory = memories.get(conn, scope, memory_id, lock=True)
     if memory is None:
         raise NotFoundError("There is no such memory.")
@@ -187,10 +190,7 @@ def delete(
             f"The memory is at version {memory.version} now.",
             errors=(FieldError("header:If-Match", f"the version is {memory.version}", "stale"),),
         )
-    memory_edits.erase(conn, scope, [memory_id], actor=actor)
-    work.enqueue(conn, scope, INDEX)
-    work.enqueue_tidy(conn, scope)
-    return scope
+    return erasures.memory(conn, scope, memory_id, order, key)
 
 
 def _user_of(conn: Connection, project: Scope, memory_id: UUID) -> UserScope:

@@ -150,3 +150,14 @@ def test_the_demo_shows_context_and_leaves_nothing(tmp_path, model_dir):
     assert "1 superseded" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert leftovers(tmp_path) == []
+
+
+def test_forgetting_asks_first_and_shows_the_receipt(mneme, user, tmp_path):
+    mneme("events", "import", str(write(tmp_path / "talk.jsonl", user)), "--wait")
+    assert "Aborted" in mneme("forget", "--user", user, code=1).stderr
+    shown = mneme("forget", "--user", user, "--session", "s1", "--yes", "--no-wait").stdout
+    assert "erasing" in shown
+    assert "events" in shown
+    everything = mneme("forget", "--user", user, "--yes", "--no-wait").stdout
+    assert "Receipt" in everything
+    assert "There is no such user" in mneme("forget", "--user", user, "--yes", code=1).stderr

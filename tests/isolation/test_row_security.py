@@ -12,10 +12,13 @@ USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
     "feedback", "user_versions", "snapshots", "sleeps", "cube_files", "cube_shares", "artefacts", "artefact_parts",
+    "erasures", "tombstones",
 )  # fmt: skip
 PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "audit_seals")
 APPENDED = {"audit", "audit_seals"}  # the role may not change them
-WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects", "signing_keys"}
+WITHOUT_USER_DATA = {
+    "schedules", "index_collections", "alembic_version", "projects", "signing_keys", "installation_keys",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,9 @@ INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
 INSERT INTO snapshots (id, project_id, user_id, name, at, created_by) VALUES (%(x)s, %(p)s, %(u)s, 'x', now(),
 't');
+INSERT INTO erasures (id, project_id, user_id, target_kind, target_id, created_by, erased_at) VALUES (%(x)s, %(p)s,
+%(u)s, 'user', %(u)s, 't', now());
+INSERT INTO tombstones VALUES (%(p)s, %(u)s, 'user', '', now(), %(x)s);
 """
 FILL_PROJECT = """
 INSERT INTO api_keys (id, project_id, name, secret_hash, scopes) VALUES (%(k)s, %(p)s, 'x', 'x', '{}');

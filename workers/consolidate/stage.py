@@ -22,7 +22,7 @@ from app.domain.work import WorkItem, WorkKind
 from app.services import lifecycle
 from app.services.policy import effective
 from app.storage import candidates as candidate_store
-from app.storage import changes, event_stages, vectors, work
+from app.storage import changes, event_stages, tombstones, vectors, work
 from app.storage.candidates import StoredCandidate
 from app.storage.changes import Matter, StaleDecisionError
 from app.storage.vectors import from_half
@@ -58,6 +58,7 @@ def until_fresh(context: ProcessContext, once: Callable[[], None]) -> None:
 
 def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None:
     with context.db.transaction(scope) as conn:
+        since = tombstones.now(conn)
         policy = effective(conn, scope)
         batch = candidate_store.open_of(conn, scope, BATCH + 1)
         more, batch = len(batch) > BATCH, batch[:BATCH]
@@ -83,6 +84,7 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
     )
     with context.db.transaction(scope) as conn:
         at = changes.lock_user(conn, scope)
+        tombstones.check(conn, scope, since)
         now = {memory.neighbour.id: memory.neighbour.version for memory in changes.neighbours(conn, scope, matter)}
         if now != writes.relied_on:
             raise StaleDecisionError("memories of the same matter changed")
