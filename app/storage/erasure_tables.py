@@ -34,6 +34,11 @@ HELD = (
         "recorded_at",
         shown=True,
     ),
+    Held("artefact_parts", at=None, shown=True),
+    Held("artefacts", ("name", "kind", "provenance::text"), shown=True),
+    Held("cube_files", shown=True),
+    Held("cube_shares", ("filters::text", "with_user_ids::text", "with_agent_ids::text"), shown=True),
+    Held("sleeps", at="slept_at"),
     Held(
         "memories",
         ("text", "subject", "attribute", "value", "context", "keywords::text", "tags::text", "metadata::text"),
@@ -69,5 +74,14 @@ OF_PROJECT = {
 
 # Tables without anything of users.
 NOTHING = frozenset(
-    {"alembic_version", "audit_seals", "index_collections", "installation_keys", "policies", "projects", "schedules"}
+    {
+        "alembic_version",
+        "audit_seals",
+        "index_collections",
+        "installation_keys",
+        "policies",
+        "projects",
+        "schedules",
+        "signing_keys",
+    }  # fmt: skip
 )
