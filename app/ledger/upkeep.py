@@ -1,4 +1,5 @@
-"""Maintenance on schedules: old idempotency keys and hashes, left-over collections, drift of PostgreSQL and index.
+"""Maintenance on schedules: old idempotency keys and hashes, health of memories, left-over collections, drift of
+PostgreSQL and index.
 
 Run by workers, and by the embedded gateway for what needs the index. Every piece may be run at any time, and twice.
 """
@@ -12,6 +13,7 @@ from app.domain.scope import ProjectScope, UserScope
 from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
+from app.ledger.health import count_project, measure_user
 from app.ledger.runner import Runner
 from app.services.collections import ensure_live, read_targets
 from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
@@ -20,6 +22,8 @@ from app.storage.collections import CollectionState
 SCHEDULES = {  # seconds
     "expire_idempotency_keys": 3_600,
     "forget_served": 86_400,
+    "count_memories": 600,
+    "measure_health": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
     "optimize_index": 86_400,
@@ -57,6 +61,25 @@ def forget_served(context: ProcessContext) -> None:
     for scope in _projects(context):
         with context.db.transaction(scope) as conn:
             served.purge(conn, scope, context.clock() - REMEMBERED)
+
+
+def count_memories(context: ProcessContext) -> None:
+    """Count memories and sum their health for the metrics, project by project."""
+    for scope in _projects(context):
+        count_project(context, scope)
+
+
+def measure_health(context: ProcessContext) -> None:
+    """Measure the health of every user's memories: what is stale moves with the days, also where nothing changes."""
+    after: UserScope | None = None
+    while True:
+        with context.db.transaction(None) as conn:
+            page = scopes.users(conn, after, PAGE)
+        for scope in page:
+            measure_user(context, scope, always=True)
+            after = scope
+        if len(page) < PAGE:
+            return
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -132,6 +155,8 @@ def optimize_index(context: ProcessContext) -> None:
 RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
+    "count_memories": count_memories,
+    "measure_health": measure_health,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

@@ -11,9 +11,9 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
-    "feedback", "user_versions",
+    "feedback", "user_versions", "user_health",
 )  # fmt: skip
-PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit")
+PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "project_health")
 WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects"}
 
 
@@ -60,6 +60,7 @@ INSERT INTO scene_members VALUES (%(c)s, %(m)s, %(p)s, %(u)s);
 INSERT INTO blocks (project_id, user_id, kind, text) VALUES (%(p)s, %(u)s, 'profile', 'x');
 INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
 INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');
+INSERT INTO user_health VALUES (%(p)s, %(u)s, now(), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
 """
@@ -71,6 +72,7 @@ INSERT INTO job_items (job_id, project_id, target_kind, target_id, action, reaso
     SELECT id, project_id, 'memory', 'x', 'x', 'x' FROM jobs WHERE project_id = %(p)s;
 INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, body) VALUES (%(p)s, 'k', 'k', 'x',
 200, 'x');
+INSERT INTO project_health VALUES (%(p)s, 'memories', 'fact', 'active', 1, now());
 INSERT INTO audit (id, project_id, actor, action, target_kind, target_id) VALUES (%(x)s, %(p)s, 'a', 'a', 'a', 'a');
 """
 
