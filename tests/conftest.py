@@ -24,6 +24,10 @@ from tests.support.stack import Store, running_postgres, running_valkey
 # Where tests start processes of their own and wait for them.
 SLOWEST_FIRST = ("embedded", "server", "workers", "cli", "crash")
 DEFAULT_MODELS = Path(__file__).parents[1] / ".venv" / "mneme-models"
+# Some machines switch the cache of compiled code off. Here hundreds of processes start from the same few files, and
+# each would compile them (and pytest rewrite every assertion) anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 OURS = ("MNEME_", "DATABASE_", "MIGRATION_", "REDIS_", "QDRANT_", "EMBEDDING_", "LLM_")
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,19 +32,30 @@ def serving(root, port=0):
         server.RequestHandlerClass.collections.close()
 
 
-@pytest.fixture
-def edge(tmp_path) -> Iterator[EdgeIndex]:
-    index = EdgeIndex(tmp_path / "edge")
-    yield index
-    index.close()
-
-
-@pytest.fixture
-def server(tmp_path) -> Iterator[ServerIndex]:
-    with serving(tmp_path / "qdrant") as url:
+@contextmanager
+def stored(adapter: str, directory: Path) -> Iterator[MemoryIndex]:
+    """An index without collections that keeps its files in `directory`."""
+    if adapter == "edge":
+        index: MemoryIndex = EdgeIndex(directory / "edge")
+        yield index
+        index.close()
+        return
+    with serving(directory / "qdrant") as url:
         index = ServerIndex(url, api_key=KEY)
         yield index
         index.close()
+
+
+@pytest.fixture
+def edge(tmp_path) -> Iterator[MemoryIndex]:
+    with stored("edge", tmp_path) as index:
+        yield index
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[MemoryIndex]:
+    with stored("server", tmp_path) as index:
+        yield index
 
 
 @pytest.fixture(params=["edge", "server"])

@@ -1,6 +1,7 @@
 """A pipeline of one's own: a private database, the real encoder, an in-process index, and the stages called in turn."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,18 +129,18 @@ def private(postgres) -> Iterator[PrivateDatabase]:
         yield private
 
 
-@pytest.fixture
-def pipeline(private: PrivateDatabase, encoder, tmp_path: Path) -> Iterator[Pipeline]:
-    """A fresh project and index on the module's database; work of earlier tests is gone."""
+@contextmanager
+def opened_pipeline(private: PrivateDatabase, encoder, home: Path) -> Iterator[Pipeline]:
+    """A fresh project and index; whatever was in the database is gone."""
     owner = Database(private.owner_dsn, size=1)
     owner.open()
     with owner.transaction(None) as conn:
         conn.execute("TRUNCATE projects, index_collections, schedules CASCADE")
     owner.close()
-    settings = Settings.model_validate({"mneme_home": tmp_path, "database_url": private.app_dsn})
+    settings = Settings.model_validate({"mneme_home": home, "database_url": private.app_dsn})
     database = Database(private.app_dsn, size=8)
     database.open()
-    index = EdgeIndex(tmp_path / "index")
+    index = EdgeIndex(home / "index")
     ensure_live(database, index, encoder)
     context = ProcessContext(
         settings=settings,
@@ -159,3 +160,10 @@ def pipeline(private: PrivateDatabase, encoder, tmp_path: Path) -> Iterator[Pipe
     yield Pipeline(context, project, Runner(context, {**stages_for(context), **INDEX_STAGES}))
     index.close()
     database.close()
+
+
+@pytest.fixture
+def pipeline(private: PrivateDatabase, encoder, tmp_path: Path) -> Iterator[Pipeline]:
+    """A fresh project and index on the module's database; work of earlier tests is gone."""
+    with opened_pipeline(private, encoder, tmp_path) as pipeline:
+        yield pipeline
