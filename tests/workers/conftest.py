@@ -30,6 +30,7 @@ from app.storage.db import Database
 from app.storage.events import EventInsert, EventQuery
 from app.telemetry.logs import configure_logs
 from app.telemetry.metrics import Metrics
+from tests.support.empty_index import copy
 from tests.support.private import PrivateDatabase, private_database
 from workers.stages import stages_for
 
@@ -130,16 +131,18 @@ def private(postgres) -> Iterator[PrivateDatabase]:
 
 
 @contextmanager
-def opened_pipeline(private: PrivateDatabase, encoder, home: Path) -> Iterator[Pipeline]:
+def opened_pipeline(private: PrivateDatabase, encoder, index_files: Path, home: Path) -> Iterator[Pipeline]:
     """A fresh project and index; whatever was in the database is gone."""
     owner = Database(private.owner_dsn, size=1)
     owner.open()
     with owner.transaction(None) as conn:
-        conn.execute("TRUNCATE projects, index_collections, schedules CASCADE")
+        for table in ("projects", "index_collections", "schedules", "user_versions"):  # few rows: TRUNCATE takes longer
+            conn.execute(f"DELETE FROM {table}")
     owner.close()
     settings = Settings.model_validate({"mneme_home": home, "database_url": private.app_dsn})
     database = Database(private.app_dsn, size=8)
     database.open()
+    copy(index_files, home / "index")
     index = EdgeIndex(home / "index")
     ensure_live(database, index, encoder)
     context = ProcessContext(
@@ -163,7 +166,7 @@ def opened_pipeline(private: PrivateDatabase, encoder, home: Path) -> Iterator[P
 
 
 @pytest.fixture
-def pipeline(private: PrivateDatabase, encoder, tmp_path: Path) -> Iterator[Pipeline]:
+def pipeline(private: PrivateDatabase, encoder, index_files: Path, tmp_path: Path) -> Iterator[Pipeline]:
     """A fresh project and index on the module's database; work of earlier tests is gone."""
-    with opened_pipeline(private, encoder, tmp_path) as pipeline:
+    with opened_pipeline(private, encoder, index_files, tmp_path) as pipeline:
         yield pipeline

@@ -44,10 +44,10 @@ def understood(pipeline, preset: Preset):
 
 
 @pytest.fixture(scope="module", params=PRESETS, ids=[preset.value for preset in PRESETS])
-def read(request, postgres, encoder, tmp_path_factory):
+def read(request, postgres, encoder, index_files, tmp_path_factory):
     """(a preset's name, the pipeline after its reading): for tests that change nothing which others look at."""
     home = tmp_path_factory.mktemp("read")
-    with private_database(postgres) as private, opened_pipeline(private, encoder, home) as pipeline:
+    with private_database(postgres) as private, opened_pipeline(private, encoder, index_files, home) as pipeline:
         yield request.param, understood(pipeline, request.param)
 
 
