@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 LIMIT = 350  # lines; most files have 50 to 250
 DOCUMENTED = ("app/services", "app/domain", "app/evaluation", "app/index", "app/inference", "app/storage")
