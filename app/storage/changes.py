@@ -58,7 +58,9 @@ WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND (
         AND (m.subject, m.attribute) IN (SELECT * FROM unnest(%(subjects)s::text[], %(attributes)s::text[])))
     OR (m.status = 'superseded' AND m.id IN (SELECT * FROM back))
     OR (m.status IN ('superseded', 'invalidated') AND m.superseded_by IN (SELECT * FROM back))
-    OR (m.status = 'active' AND m.id IN (SELECT b.superseded_by FROM memories b WHERE b.id IN (SELECT * FROM back))))
+    OR (m.status = 'active' AND (m.id IN (SELECT b.superseded_by FROM memories b WHERE b.id IN (SELECT * FROM back))
+        OR m.text_hash IN (SELECT b.text_hash FROM memories b WHERE b.project_id = %(project)s AND b.user_id = %(user)s
+            AND b.status IN ('superseded', 'invalidated') AND b.superseded_by IN (SELECT * FROM back)))))
 ORDER BY m.id
 """
 
@@ -189,8 +191,10 @@ WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s AND versio
 def _change(conn: Connection, whose: dict[str, Any], changed: Sequence[ChangedMemory]) -> None:
     if not changed:
         return
+    # What ends comes first: of two memories with one text only one may be active, also between two rows.
+    ordered = sorted(changed, key=lambda item: item.known.neighbour.status is MemoryStatus.ACTIVE)
     with conn.cursor() as cursor:
-        cursor.executemany(CHANGE, [whose | _changed_values(item.known) for item in changed])
+        cursor.executemany(CHANGE, [whose | _changed_values(item.known) for item in ordered])
         if cursor.rowcount != len(changed):
             raise StaleDecisionError("a memory was changed by somebody else")
 

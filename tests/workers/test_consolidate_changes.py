@@ -8,10 +8,12 @@ import pytest
 
 from app.context import ProcessContext
 from app.domain.lexical import TEXT_LENGTH, document_vector
-from app.domain.memory import MemoryType
+from app.domain.memory import MemoryStatus, MemoryType
+from app.domain.memory_writes import ChangedMemory, MemoryWrites
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
 from app.storage import changes, memories, memory_edits, outcomes
+from app.storage.memory_edits import MemoryDraft, Place
 from tests.support.candidates import START, of, said
 from tests.support.consolidation import active, consolidate, context_over, listed, propose, speak
 
@@ -159,3 +161,39 @@ def test_a_name_that_only_a_deleted_memory_told_is_gone(context, database, user)
         memory_edits.erase(conn, user, [deleted.id], actor="key:test")
         rows = conn.execute("SELECT name, normalised, aliases FROM entities").fetchall()
     assert rows == [{"name": "Anna", "normalised": "anna", "aliases": []}]
+
+
+def written_by_an_app(context, database, user, text):
+    """A memory that an app wrote directly; returns its id."""
+    memory_id, place = context.new_id(), Place(START + timedelta(days=5))
+    draft = MemoryDraft(text, text_hash(text), MemoryType.FACT, importance=0.5, confidence=0.7)
+    with database.transaction(user) as conn:
+        memory_edits.add(conn, user, memory_id, draft, place, [], actor="key:test")
+    return memory_id
+
+
+def test_what_comes_back_leaves_its_place_to_one_that_says_the_same(context, database, user):
+    lisbon, porto = of("home", "lisbon"), of("home", "porto", 2)
+    _, moved = told(context, database, user, lisbon, porto)
+    written_by_an_app(context, database, user, lisbon.text)
+    told(context, database, user, replace(said("Scrap that.", 6), retracts=(moved,)))
+    assert active(database, user) == {lisbon.text}
+    ended = {m.text: m.status for m in listed(database, user) if m.status != "active"}
+    assert ended == {lisbon.text: "superseded", porto.text: "invalidated"}
+
+
+def test_of_two_with_one_text_the_one_that_ends_is_written_first(context, database, user):
+    lisbon, porto = of("home", "lisbon"), of("home", "porto", 2)
+    told(context, database, user, lisbon, porto)
+    other = written_by_an_app(context, database, user, lisbon.text)
+    with database.transaction(user) as conn:
+        matter = changes.Matter(hashes=(text_hash(lisbon.text),))
+        known = {m.neighbour.status: m for m in changes.neighbours(conn, user, matter)}
+        back, over = known["superseded"], known["active"]
+        assert over.neighbour.id == other
+        changed = [
+            ChangedMemory(replace(m, neighbour=replace(m.neighbour, status=status)), "revive", "test")
+            for m, status in ((back, MemoryStatus.ACTIVE), (over, MemoryStatus.SUPERSEDED))
+        ]
+        changes.write(conn, user, MemoryWrites(changed=tuple(changed)), changes.lock_user(conn, user))
+    assert active(database, user) == {lisbon.text, porto.text}

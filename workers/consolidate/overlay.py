@@ -121,11 +121,23 @@ class Overlay:
         self._note(memory_id, "supersede" if status is MemoryStatus.SUPERSEDED else "invalidate", reason)
 
     def revive(self, memory_id: UUID, reason: str) -> None:
-        """The memory is believed again: what had ended it is taken back."""
+        """The memory is believed again: what had ended it is taken back. Where another one says the same by now, in the
+        same words, that one stands for it.
+        """
         known = self.known[memory_id]
+        twin = self._twin(memory_id)
+        if twin is not None:
+            self.hand_on(memory_id, twin, reason)
+            return
         neighbour = replace(known.neighbour, status=MemoryStatus.ACTIVE, live_until=None, superseded_by=None)
         self.known[memory_id] = replace(known, neighbour=neighbour, superseded_by=None, valid_to=neighbour.said_until)
         self._note(memory_id, "revive", reason)
+
+    def _twin(self, memory_id: UUID) -> UUID | None:
+        """Another active memory with the same text."""
+        alike = self._by_hash.get(self.known[memory_id].neighbour.text_hash, set()) - {memory_id}
+        active = (id_ for id_ in alike if self.known[id_].neighbour.status is MemoryStatus.ACTIVE)
+        return min(active, key=str, default=None)
 
     def hand_on(self, memory_id: UUID, successor: UUID, reason: str) -> None:
         """The memory is ended by another one than it was."""
