@@ -11,6 +11,7 @@ import pytest
 from app.index.edge import EdgeIndex
 from app.index.protocol import MemoryIndex
 from app.index.server import ServerIndex
+from tests.support.empty_index import copy
 from tests.support.index_oracle import DIMENSION
 from tests.support.qdrant_server import serve
 
@@ -64,9 +65,21 @@ def index(request) -> MemoryIndex:
     return request.getfixturevalue(request.param)
 
 
+@pytest.fixture(scope="session")
+def collection_files(tmp_path_factory) -> Path:
+    """The files of an empty collection in process: copying them is quicker than making one for every test."""
+    directory = tmp_path_factory.mktemp("empty")
+    index = EdgeIndex(directory)
+    index.ensure("mneme_test_1", DIMENSION)
+    index.close()
+    return directory / "mneme_test_1"
+
+
 @pytest.fixture
-def collection(index) -> str:
+def collection(index, tmp_path, collection_files) -> str:
     """An empty collection of `index`."""
+    if isinstance(index, EdgeIndex):
+        copy(collection_files, tmp_path / "edge" / "mneme_test_1")
     index.ensure("mneme_test_1", DIMENSION)
     return "mneme_test_1"
 
