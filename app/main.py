@@ -45,6 +45,7 @@ from app.http.rates import RateLimiter
 from app.ledger.index_runner import IndexRunner
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
+from app.telemetry.operations import of_route
 
 VERSION = "0.1.0"
 WAITING_THREADS = 4  # for health and waiting clients; each holds one for a few milliseconds at a time
@@ -109,6 +110,8 @@ def _assemble(
     def observe(scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
         metrics.http_seconds.labels(scope["method"], route, str(status)).observe(seconds)
+        if 200 <= status < 300:  # 202 too: the work that it leaves is counted where it is done
+            metrics.operated(of_route(scope["method"], route), seconds)
 
     app = FastAPI(
         title="Mneme",

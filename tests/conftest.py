@@ -3,6 +3,7 @@
 What is heavy is imported where it is used, so that a test of a pure function starts in a moment.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -24,6 +25,12 @@ from tests.support.stack import Store, running_postgres, running_valkey
 # Where tests start processes of their own and wait for them.
 SLOWEST_FIRST = ("embedded", "server", "workers", "cli", "crash")
 DEFAULT_MODELS = Path(__file__).parents[1] / ".venv" / "mneme-models"
+# Some machines switch the cache of compiled code off. Here hundreds of processes start from the same few files, and
+# each would compile them (and pytest rewrite every assertion) anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Nothing here speaks TLS, and reading the machine's certificates for every HTTP client costs more than its requests.
+os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 OURS = ("MNEME_", "DATABASE_", "MIGRATION_", "REDIS_", "QDRANT_", "EMBEDDING_", "LLM_")
 
 
@@ -35,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now lasts for the run: looking through it for cycles again and again costs a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -135,6 +149,14 @@ def encoder(model_dir: Path):
     encoder.close()
 
 
+@pytest.fixture(scope="session")
+def index_files(encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an index with an empty live collection, to be copied."""
+    from tests.support.empty_index import make  # noqa: PLC0415
+
+    return make(tmp_path_factory.mktemp("empty-index"), encoder)
+
+
 @pytest.fixture
 def edge_index(tmp_path: Path):
     """An empty in-process index."""
@@ -173,18 +195,25 @@ def gateway(postgres: Store, model_dir: Path, tmp_path_factory: pytest.TempPathF
     context.close()
 
 
+@pytest.fixture(scope="session")
+def gateway_app(gateway):
+    """Its ASGI app: putting the routes together takes longer than most tests."""
+    from app.main import create_app  # noqa: PLC0415
+
+    return create_app(gateway)
+
+
 @pytest.fixture
-def client(gateway, project: ProjectScope):
+def client(gateway, gateway_app, project: ProjectScope):
     """HTTP on an app in this process, with an admin key of a fresh project."""
     from starlette.testclient import TestClient  # noqa: PLC0415
 
     from app.clock import utc_now  # noqa: PLC0415
     from app.domain.access import KeyScope  # noqa: PLC0415
-    from app.main import create_app  # noqa: PLC0415
     from app.services.keys import KeyOrder, create  # noqa: PLC0415
 
     with gateway.db.transaction(project) as connection:
         _, token = create(connection, project, KeyOrder("test", frozenset(KeyScope)), utc_now())
     headers = {"Authorization": f"Bearer {token}"}
-    with TestClient(create_app(gateway), headers=headers, raise_server_exceptions=False) as client:
+    with TestClient(gateway_app, headers=headers, raise_server_exceptions=False) as client:
         yield client

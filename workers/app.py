@@ -17,6 +17,7 @@ from app.ledger import upkeep
 from app.ledger.runner import Runner
 from app.settings import Settings
 from app.storage import schedules
+from app.telemetry import scrape
 from app.telemetry.threads import die_with_threads
 from workers.config import celery_config
 from workers.schedule import beat_service, beat_thread
@@ -35,6 +36,9 @@ def run_worker(settings: Settings, *, beat: bool = False) -> int:
     die_with_threads(context.logger)
     if settings.worker_metrics_port is not None:
         start_http_server(settings.worker_metrics_port, settings.mneme_host, registry=context.metrics.registry)
+    told = scrape.worker_socket()
+    if told is not None:
+        scrape.serve_text(told, context.metrics.render)
     try:
         return Worker(context, beat=beat).run(stopping)
     finally:

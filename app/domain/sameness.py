@@ -5,6 +5,7 @@ and polarity word must be equal, and what else differs may differ only by inflec
 """
 
 import re
+from collections.abc import Hashable
 
 from app.domain import lexical
 from app.domain.normalise import normalise
@@ -70,12 +71,13 @@ def content(text: str) -> frozenset[str]:
 
 def same_meaning(one: str, other: str) -> bool:
     """Equal numbers, dates, names and polarity, and the same content but for inflection and a few synonyms."""
-    if _names(one) != _names(other):
-        return False
-    words, others = normalise(one).split(), normalise(other).split()
-    if _numbers(words) != _numbers(others) or _turning(words) != _turning(others):
-        return False
-    return _stems(words) == _stems(others)
+    return terms(one) == terms(other) and _stems(normalise(one).split()) == _stems(normalise(other).split())
+
+
+def terms(text: str) -> Hashable:
+    """Its numbers, dates, names and polarity: what cosine does not see."""
+    words = normalise(text).split()
+    return tuple(_names(text)), tuple(_numbers(words)), tuple(_turning(words))
 
 
 def says_all(fuller: str, fragment: str) -> bool:

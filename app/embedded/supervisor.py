@@ -18,10 +18,12 @@ from app.embedded.part import Part
 from app.embedded.postgres import ADMIN, APP, Postgres
 from app.embedded.valkey import Valkey, binary
 from app.settings import Settings
+from app.telemetry.scrape import WORKER_VARIABLE
 
 READY_WITHIN = 120.0  # seconds for gateway and encoder on a slow machine
 CRASHES_AT_START = 3  # a child that ends this often before it was ever ready will not get better
 TICK = 0.05
+WORKER_SOCKET = ".s.mneme-worker"  # beside PostgreSQL's, and shorter: their directory is chosen so that names fit
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -96,6 +98,7 @@ class Supervisor:
             "MNEME_EMBEDDED": "1",
             VARIABLE: str(os.getpid()),
             gateway.LISTEN_VARIABLE: str(descriptor),
+            WORKER_VARIABLE: str(postgres.sockets / WORKER_SOCKET),
         }
         self._add("gateway", lambda: self._spawn("gateway", ["api"], environment, (descriptor,)), stopping.PYTHON)
         self._add("worker", lambda: self._spawn("worker", ["worker", "--beat"], environment, ()), stopping.PYTHON)

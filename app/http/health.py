@@ -18,6 +18,7 @@ from app.storage import work
 from app.storage.failures import UNAVAILABLE
 from app.storage.revision import current_revision, head_revision
 from app.telemetry.metrics import CONTENT_TYPE
+from app.telemetry.scrape import read_text, worker_socket
 
 BEHIND_SECONDS = 60.0  # SPEC 4: an older unit of work means degraded
 
@@ -93,6 +94,16 @@ def index_part(context: ProcessContext) -> ReadyPart:
     return ReadyPart(ok=True, needed=False, detail="")
 
 
+def worker_text(context: ProcessContext) -> str | None:
+    """What the worker of the embedded stack counts; in server mode every worker is scraped by itself."""
+    told = worker_socket()
+    if told is None:
+        return None
+    text = read_text(told)
+    context.metrics.degraded.labels("worker").set(1 if text is None else 0)
+    return text
+
+
 def oldest(counts: Iterable[Mapping[str, Any]]) -> float:
     """Age in seconds of the oldest unit of work that is still to be done; what is dead waits for people."""
     return max(
@@ -102,7 +113,9 @@ def oldest(counts: Iterable[Mapping[str, Any]]) -> float:
 
 @api.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
-    """Prometheus text: counts and times of this process, gauges of the ledger; no ids of projects or users."""
+    """Prometheus text: counts and times of this process (embedded: also of its worker, labelled), gauges of the ledger
+    and of the health of memories; no ids of projects or users.
+    """
     context: ProcessContext = request.app.state.context
     limiter: anyio.CapacityLimiter = request.app.state.waiting
 
@@ -113,6 +126,6 @@ async def metrics(request: Request) -> Response:
                 counts = work.counts(conn)
         except UNAVAILABLE:
             counts = []
-        return context.metrics.render(counts)
+        return context.metrics.render(counts, worker_text(context))
 
     return Response(await anyio.to_thread.run_sync(render, limiter=limiter), media_type=CONTENT_TYPE)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.domain.access import KeyScope
 from app.http.deps import ReadEdge, answer, operation, router
 from app.http.schemas.fields import APP_ID_PATTERN, check_app_id
-from app.http.schemas.user import UserAnswer
+from app.http.schemas.user import MeasuredHealth, UserAnswer, UserHealth
 from app.services import users
 
 AppIdPath = Annotated[str, Path(pattern=APP_ID_PATTERN), AfterValidator(check_app_id)]
@@ -21,11 +21,12 @@ api = router("users")
     "/v1/users/{user_id}", response_model=UserAnswer, **operation("users_get", KeyScope.MEMORIES_READ, "GET", 404)
 )
 def get(edge: ReadEdge, user_id: AppIdPath) -> Response:
-    """Counts of one user."""
+    """Counts of one user, and the health of its memories."""
     edge.caller.whole_user()
     scope = edge.caller.user(user_id)
     with edge.read(scope) as conn:
         found = users.overview(conn, scope)
+        measured = users.measured_health(conn, scope)
     return answer(
         UserAnswer(
             user_id=user_id,
@@ -33,8 +34,9 @@ def get(edge: ReadEdge, user_id: AppIdPath) -> Response:
             events=found.events,
             pending=found.pending,
             failed=found.failed,
-            memories=found.memories,
+            memories={status: sum(types.values()) for status, types in found.memories.items()},
             first_at=found.first_at,
             last_at=found.last_at,
+            health=UserHealth(memories=found.memories, measured=MeasuredHealth.of(measured) if measured else None),
         )
     )

@@ -15,6 +15,7 @@ from app.errors import MnemeError
 from app.ledger.lease import Lease
 from app.storage import job_progress, jobs, work
 from app.storage.jobs import Job
+from app.telemetry.operations import JOBS
 
 SLICE_SECONDS = 2.0
 
@@ -41,12 +42,14 @@ def runner(handlers: Mapping[str, JobHandler]) -> Callable[[ProcessContext, Work
                 job_progress.start(conn, scope, job_id, job.total)
         if job.kind not in handlers:
             raise UnknownJobError(f"no handler for jobs of kind {job.kind}")
+        started = context.monotonic()
         outcome = handlers[job.kind](context, scope, job, lease)
         with context.db.transaction(scope) as conn:
             job_progress.note(conn, scope, job_id, outcome)
             if not outcome.finished:
                 work.enqueue(conn, scope, WorkKind.JOB, key=item.key)
             work.complete(conn, item)
+        context.metrics.operated(JOBS.get(job.kind), context.monotonic() - started)
         if not outcome.finished:
             context.hints.send(WorkKind.JOB)
 

@@ -19,6 +19,7 @@ from app.ledger.lease import Heartbeats, Lease
 from app.storage import event_stages, work
 from app.storage.failures import TRANSIENT, is_transient
 from app.telemetry.logs import describe
+from app.telemetry.operations import STAGES
 
 LEASE_SECONDS = 60.0
 EMBEDDED_LEASE_SECONDS = 15.0  # there a killed worker is back within a second, and would wait for its own old lease
@@ -119,6 +120,7 @@ class Runner:
             seconds = time.monotonic() - started
             self._context.metrics.stage_seconds.labels(item.kind, outcome).observe(seconds)
         if outcome == "done":
+            self._context.metrics.operated(STAGES.get(item.kind), seconds)
             self._context.logger.debug("stage_done", seconds=round(seconds, 3))
 
     def _give_back(self, item: WorkItem, error: Exception) -> None:

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
+from app.domain.health import Health
 from app.domain.scope import UserScope
 from app.errors import NotFoundError
-from app.storage import user_lists, users
+from app.storage import health, user_lists, users
 from app.storage.db import Connection
 from app.storage.users import UserOverview
 
@@ -15,6 +16,11 @@ def overview(conn: Connection, scope: UserScope) -> UserOverview:
     if found is None:
         raise NotFoundError("There is no such user.")
     return found
+
+
+def measured_health(conn: Connection, scope: UserScope) -> Health | None:
+    """The health of the user's memories as last measured; None when it never was."""
+    return health.last(conn, scope)
 
 
 def entities(

@@ -12,21 +12,21 @@ FROM (SELECT count(*) AS n, coalesce(sum(events), 0)::bigint AS events, min(firs
              max(last_at) AS last_at FROM sessions WHERE project_id = %(project)s AND user_id = %(user)s) s,
      (SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'failed') AS failed
       FROM events WHERE project_id = %(project)s AND user_id = %(user)s AND state <> 'processed') o,
-     (SELECT coalesce(json_object_agg(status, n), '{}') AS counts FROM (
-          SELECT status, count(*) AS n FROM memories
-          WHERE project_id = %(project)s AND user_id = %(user)s AND status <> 'erased' GROUP BY status) c) m
+     (SELECT coalesce(json_agg(json_build_array(status, type, n) ORDER BY status, type), '[]') AS counts FROM (
+          SELECT status, type, count(*) AS n FROM memories
+          WHERE project_id = %(project)s AND user_id = %(user)s AND status <> 'erased' GROUP BY status, type) c) m
 """
 
 
 @dataclass(frozen=True, slots=True)
 class UserOverview:
-    """Counts of one user; `memories` by status."""
+    """Counts of one user; `memories` by status and type."""
 
     sessions: int
     events: int
     pending: int
     failed: int
-    memories: dict[str, int]
+    memories: dict[str, dict[str, int]]
     first_at: datetime | None
     last_at: datetime | None
 
@@ -37,4 +37,7 @@ def overview(conn: Connection, scope: UserScope) -> UserOverview | None:
     assert row is not None  # noqa: S101 - aggregates always give a row
     if row["sessions"] == 0 and not row["memories"]:
         return None
-    return UserOverview(**row)
+    memories: dict[str, dict[str, int]] = {}
+    for status, type_, n in row["memories"]:
+        memories.setdefault(status, {})[type_] = n
+    return UserOverview(**row | {"memories": memories})

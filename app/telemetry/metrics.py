@@ -4,10 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+
+from app.telemetry.operations import Operation
+from app.telemetry.store_gauges import store_gauges
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HTTP_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)  # recall is 5-50 ms, waits up to 60 s
@@ -52,6 +56,19 @@ class Metrics:
             buckets=STAGE_BUCKETS,
             registry=self.registry,
         )
+        self.operations = Counter(
+            "mneme_operations", "Operations on memories that succeeded.", ("operation",), registry=self.registry
+        )
+        self.operation_seconds = Histogram(
+            "mneme_operation_seconds",
+            "Time of one operation on memories.",
+            ("operation",),
+            buckets=STAGE_BUCKETS,
+            registry=self.registry,
+        )
+        for operation in Operation:  # the six are there from the start, at 0
+            self.operations.labels(operation)
+            self.operation_seconds.labels(operation)
         self.leases_lost = Counter(
             "mneme_leases_lost", "Runs that found their lease taken.", ("kind",), registry=self.registry
         )
@@ -73,33 +90,42 @@ class Metrics:
         self.drift = Gauge("mneme_index_drift", "Rows and points that disagree.", registry=self.registry)
         self.degraded = Gauge("mneme_degraded", "1 while this part does not answer.", ("part",), registry=self.registry)
 
-    def render(self, counts: Iterable[Mapping[str, Any]] = ()) -> bytes:
-        """The registry as text, with the ledger's `counts` (rows of `work.counts`) as they are now."""
-        return generate_latest(self.registry) + generate_latest(_ledger(counts))
+    def operated(self, operation: Operation | None, seconds: float) -> None:
+        """Count one operation that succeeded; None is none of the six."""
+        if operation is not None:
+            self.operations.labels(operation).inc()
+            self.operation_seconds.labels(operation).observe(seconds)
+
+    def render(self, counts: Iterable[Mapping[str, Any]] = (), worker: str | None = None) -> bytes:
+        """The registry as text, with `counts` (rows of `work.counts`) as they are now. `worker` is what the worker of
+        the embedded stack answered to a scrape; its samples get the label process="worker".
+        """
+        return generate_latest(_together(self.registry, counts, worker))
 
 
-class _Ledger(Collector):
-    """Rows of `mneme_counts()` as gauges."""
+class _Together(Collector):
+    """The families of this process, of the stores, and of the worker, each family once."""
 
-    def __init__(self, counts: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, own: CollectorRegistry, counts: Iterable[Mapping[str, Any]], worker: str | None) -> None:
+        self._own = own
         self._counts = list(counts)
+        self._worker = worker
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        work = GaugeMetricFamily("mneme_work", "Units of work in the ledger.", labels=("kind", "state"))
-        age = GaugeMetricFamily("mneme_work_oldest_seconds", "Age of the oldest unit.", labels=("kind", "state"))
-        events = GaugeMetricFamily("mneme_events_open", "Events that are not processed.", labels=("state",))
-        events_age = GaugeMetricFamily("mneme_events_open_oldest_seconds", "Age of the oldest.", labels=("state",))
-        for row in self._counts:
-            if row["what"] == "work":
-                work.add_metric((row["kind"], row["state"]), row["n"])
-                age.add_metric((row["kind"], row["state"]), max(0.0, row["oldest_seconds"]))
-            else:
-                events.add_metric((row["state"],), row["n"])
-                events_age.add_metric((row["state"],), max(0.0, row["oldest_seconds"]))
-        yield from (work, age, events, events_age)
+    def collect(self) -> Iterator[Metric]:
+        families = {family.name: family for family in self._own.collect()}
+        for told in text_string_to_metric_families(self._worker or ""):
+            if not told.samples or told.name.endswith("_created"):  # times of creation are no family of their own here
+                continue
+            family = families.setdefault(told.name, Metric(told.name, told.documentation, told.type))
+            family.samples = [
+                *family.samples,
+                *(sample._replace(labels={**sample.labels, "process": "worker"}) for sample in told.samples),
+            ]
+        yield from families.values()
+        yield from store_gauges(self._counts)
 
 
-def _ledger(counts: Iterable[Mapping[str, Any]]) -> CollectorRegistry:
+def _together(own: CollectorRegistry, counts: Iterable[Mapping[str, Any]], worker: str | None) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(_Ledger(counts))
+    registry.register(_Together(own, counts, worker))
     return registry

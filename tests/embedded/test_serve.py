@@ -104,6 +104,7 @@ def test_two_homes_run_side_by_side_and_one_home_once(make, directory):
     assert httpx.get(f"{first.url}/health/ready").status_code == 200
 
 
+@pytest.mark.long  # a command that starts its own service (tests/cli/test_commands.py) goes this way in every run
 def test_a_free_port_is_taken_and_written_down(directory):
     environment = os.environ | {"MNEME_HOME": str(directory / "home"), "MNEME_PORT": "0"}
     file = directory / "home" / "address"

@@ -74,6 +74,25 @@ def test_a_session_that_is_deleted_while_it_is_read_stays_deleted(live):
     assert user not in str(failed)
 
 
+def test_metrics_tell_of_the_worker_too_and_health_is_measured(live):
+    user = f"u-{uuid4()}"
+    send(live, turn(user, "I live in Vilnius."))
+    settled(live, lambda: live.get(f"/v1/users/{user}").json()["health"]["measured"])
+    health = live.get(f"/v1/users/{user}").json()["health"]
+    assert health["measured"]["active"] == sum(health["memories"]["active"].values()) >= 1
+    expected = (
+        'mneme_operation_seconds_count{operation="consolidation",process="worker"} ',
+        'mneme_operation_seconds_count{operation="compression",process="worker"} ',
+        'mneme_operation_seconds_count{operation="indexing"} ',
+    )
+
+    def counted() -> bool:  # a run counts a moment after its transaction
+        lines = live.get("/metrics").text.splitlines()
+        return all(any(x.startswith(line) and float(x.removeprefix(line)) >= 1 for x in lines) for line in expected)
+
+    settled(live, counted)
+
+
 def test_a_buffer_holds_turns_back_until_a_client_waits(live):
     """Also one that sends again what is in the buffer already."""
     user = f"u-{uuid4()}"

@@ -112,6 +112,8 @@ def test_metrics_are_text_without_ids(served, api, project):
     api.get("/v1/users/somebody-unheard-of")
     text = httpx.get(f"{served.url}/metrics").text
     assert 'mneme_http_seconds_count{method="GET",route="/v1/users/{user_id}",status="404"}' in text
+    for operation in ("consolidation", "updating", "indexing", "forgetting", "retrieval", "compression"):
+        assert f'mneme_operations_total{{operation="{operation}"}}' in text
     assert "somebody-unheard-of" not in text
     assert str(project.project_id) not in text
 
@@ -236,6 +238,7 @@ def test_users_and_sessions_are_counted(api):
     api.post("/v1/events", json={"events": batch})
     user = api.get("/v1/users/anna").json()
     assert (user["sessions"], user["events"], user["pending"], user["memories"]) == (2, 9, 9, {})
+    assert user["health"] == {"memories": {}, "measured": None}
     assert api.get("/v1/users/bob").status_code == 404
     sessions = api.get("/v1/sessions", params={"user_id": "anna"}).json()["items"]
     assert [(s["session_id"], s["events"]) for s in sessions] == [("s2", 1), ("s1", 8)]

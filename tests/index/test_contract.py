@@ -12,6 +12,7 @@ from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 from app.index.hits import by_id
 from app.index.protocol import CollectionNotFoundError, IndexFilter, IndexQuery, PointKey, PointKind, Signal
+from tests.index.conftest import stored
 from tests.support import index_oracle as oracle
 from tests.support.index_oracle import DIMENSION, NOW, Oracle
 
@@ -30,12 +31,25 @@ EMPTY = SparseVector(np.zeros(0, np.uint32), np.zeros(0, np.float32))
 @pytest.fixture
 def filled(index, collection, rng) -> Oracle:
     """200 points of each user."""
+    return fill(index, collection, rng)
+
+
+def fill(index, collection, rng) -> Oracle:
     known = Oracle()
     for scope in USERS:
         points = [oracle.point(rng) for _ in range(200)]
         index.upsert(collection, scope, points)
         known.write(scope, points)
     return known
+
+
+@pytest.fixture(scope="module", params=["edge", "server"])
+def full(request, tmp_path_factory):
+    """The same 1,000 points for all tests that only read: (index, collection, what it holds)."""
+    directory = tmp_path_factory.mktemp("full")
+    with stored(request.param, directory) as index:
+        index.ensure("mneme_test_1", DIMENSION)
+        yield index, "mneme_test_1", fill(index, "mneme_test_1", np.random.default_rng(20240502))
 
 
 def assert_same(hits, expected, known, query):
@@ -56,7 +70,8 @@ def ask(rng, scope, **given):
     return IndexQuery(scope, dense=oracle.dense(rng), text=oracle.question(rng), window=oracle.question(rng), **given)
 
 
-def test_several_queries_at_once_are_each_alone(index, collection, filled, rng):
+def test_several_queries_at_once_are_each_alone(full, rng):
+    index, collection, filled = full
     queries = [
         ask(rng, USERS[0], limit=7),
         IndexQuery(USERS[0]),
@@ -71,21 +86,24 @@ def test_several_queries_at_once_are_each_alone(index, collection, filled, rng):
 
 
 @pytest.mark.parametrize("limit", [1, 20, 1000])
-def test_scores_are_cosine_and_bm25_over_the_users_own_points(index, collection, filled, rng, limit):
+def test_scores_are_cosine_and_bm25_over_the_users_own_points(full, rng, limit):
+    index, collection, filled = full
     for scope in USERS:
         for _ in range(5):
             query = ask(rng, scope, limit=limit)
             assert_same(index.search(collection, query), filled.search(query), filled, query)
 
 
-def test_each_signal_alone(index, collection, filled, rng):
+def test_each_signal_alone(full, rng):
+    index, collection, filled = full
     whole = ask(rng, USERS[0], limit=10)
     for only in ("dense", "text", "window"):
         query = replace(whole, **{name: None for name in ("dense", "text", "window") if name != only})
         assert_same(index.search(collection, query), filled.search(query), filled, query)
 
 
-def test_a_query_without_signals_finds_nothing(index, collection, filled):
+def test_a_query_without_signals_finds_nothing(full):
+    index, collection, _ = full
     assert index.search(collection, IndexQuery(USERS[0])) == {}
     assert index.search(collection, IndexQuery(USERS[0], text=EMPTY, window=EMPTY)) == {}
 
@@ -121,7 +139,8 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("by", FILTERS.values(), ids=FILTERS)
-def test_filters_narrow_without_touching_term_statistics(index, collection, filled, rng, by):
+def test_filters_narrow_without_touching_term_statistics(full, rng, by):
+    index, collection, filled = full
     for scope in USERS[:2]:
         query = ask(rng, scope, filter=by, limit=1000)
         assert_same(index.search(collection, query), filled.search(query), filled, query)
@@ -169,7 +188,8 @@ def test_nobody_replaces_or_removes_the_points_of_another(index, collection, rng
     assert oracle.cosine(stored, mine.dense) == pytest.approx(1.0, abs=1e-6)
 
 
-def test_searches_never_return_another_users_points(index, collection, filled, rng):
+def test_searches_never_return_another_users_points(full, rng):
+    index, collection, filled = full
     owner = {identity: scope for scope, points in filled.points.items() for identity in points}
     for scope in [*USERS, UserScope(PROJECT, "nobody")]:
         for by in FILTERS.values():
@@ -177,7 +197,8 @@ def test_searches_never_return_another_users_points(index, collection, filled, r
             assert {owner[identity] for identity in hits} <= {scope}
 
 
-def test_count_scroll_and_vectors(index, collection, filled):
+def test_count_scroll_and_vectors(full):
+    index, collection, filled = full
     everything = {PointKey(scope, p.id, p.version) for scope, points in filled.points.items() for p in points.values()}
     assert index.count(collection) == len(everything) == 1000
     assert set(index.scroll(collection)) == everything

@@ -1,4 +1,6 @@
-"""The export, and the torch model that it comes from."""
+"""The export, and the torch model that it comes from. Torch is loaded by the tests that need it: every process of a
+parallel run imports every module.
+"""
 
 import shutil
 import subprocess
@@ -7,7 +9,6 @@ import sys
 import numpy as np
 import pytest
 
-from app.inference.export import export_model, main
 from app.inference.manifest import DEFAULT_MODEL, MANIFEST_FILE, Manifest, exported, model_slug
 from app.inference.samples import SENTENCES
 from app.inference.select import load_encoder
@@ -44,6 +45,8 @@ def test_the_torch_encoder_keeps_the_port(torch_encoder):
 
 @pytest.mark.long
 def test_an_intact_export_is_left_alone_and_a_damaged_one_made_again(model_dir, tmp_path):
+    from app.inference.export import export_model  # noqa: PLC0415 - as above
+
     target = tmp_path / SLUG
     shutil.copytree(model_dir / SLUG, target)
     before = {path.name: path.stat().st_mtime_ns for path in target.iterdir()}
@@ -66,6 +69,8 @@ def test_an_intact_export_is_left_alone_and_a_damaged_one_made_again(model_dir, 
 
 
 def test_an_unknown_model_fails_in_one_line_and_leaves_nothing(tmp_path, capsys):
+    from app.inference.export import main  # noqa: PLC0415 - as above
+
     assert main(["--model", str(tmp_path / "no-such-model"), "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("failed ")
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]

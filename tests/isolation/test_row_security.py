@@ -12,9 +12,11 @@ USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
     "feedback", "user_versions", "snapshots", "sleeps", "cube_files", "cube_shares", "artefacts", "artefact_parts",
-    "erasures", "tombstones",
+    "erasures", "tombstones", "user_health",
 )  # fmt: skip
-PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "audit_seals")
+PROJECT_TABLES = (
+    "api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "audit_seals", "project_health",
+)  # fmt: skip
 APPENDED = {"audit", "audit_seals"}  # the role may not change them
 WITHOUT_USER_DATA = {
     "schedules", "index_collections", "alembic_version", "projects", "signing_keys", "installation_keys",
@@ -72,6 +74,7 @@ INSERT INTO cube_shares (id, project_id, user_id, created_by) VALUES (%(x)s, %(p
 INSERT INTO artefacts (id, project_id, user_id, name, kind, version, fingerprint, size, created_by) VALUES (%(x)s,
 %(p)s, %(u)s, 'x', 'x', 1, 'x', 1, 't');
 INSERT INTO artefact_parts (artefact_id, seq, project_id, user_id, data) VALUES (%(x)s, 0, %(p)s, %(u)s, 'x');
+INSERT INTO user_health VALUES (%(p)s, %(u)s, now(), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
 INSERT INTO snapshots (id, project_id, user_id, name, at, created_by) VALUES (%(x)s, %(p)s, %(u)s, 'x', now(),
@@ -88,6 +91,7 @@ INSERT INTO job_items (job_id, project_id, target_kind, target_id, action, reaso
     SELECT id, project_id, 'memory', 'x', 'x', 'x' FROM jobs WHERE project_id = %(p)s;
 INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, body) VALUES (%(p)s, 'k', 'k', 'x',
 200, 'x');
+INSERT INTO project_health VALUES (%(p)s, 'memories', 'fact', 'active', 1, now());
 INSERT INTO audit (id, project_id, actor, action, target_kind, target_id) VALUES (%(x)s, %(p)s, 'a', 'a', 'a', 'a');
 INSERT INTO audit_seals (project_id, seq, ref, at, head, body, prev, hash) VALUES (%(p)s, 1, %(x)s, now(), 'x', 'x',
 'x', 'x');

@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def layer(path: str) -> str:
     return "/".join(parts[:2])
 
 
+@cache
 def imports() -> list[Import]:
     found = []
     for package in PACKAGES:
@@ -46,8 +48,6 @@ def imports() -> list[Import]:
                         found.append(Import(name, node.lineno, module))
     return found
 
-
-ALL = imports()
 
 # What each layer may import of our own code; a layer may always import itself. Plain modules of `app` that hold no
 # effect (errors, clock, settings) are open to everyone but the domain, which may use only the first two.
@@ -141,7 +141,7 @@ def forbidden(entry: Import) -> str | None:
 
 
 def test_imports_go_one_way():
-    broken = [f"{entry}: {reason}" for entry in ALL if (reason := forbidden(entry))]
+    broken = [f"{entry}: {reason}" for entry in imports() if (reason := forbidden(entry))]
     assert not broken, "\n".join(broken)
 
 
@@ -150,7 +150,7 @@ def test_an_outside_package_lives_in_one_place(package):
     places = ONLY_IN[package]
     strangers = [
         str(entry)
-        for entry in ALL
+        for entry in imports()
         if entry.module.split(".")[0] == package and layer(entry.path) not in places | {p + ".py" for p in places}
     ]
     assert not strangers, "\n".join(strangers)

@@ -8,8 +8,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from app.storage.migrate import migrate
-from tests.support.stack import Store
+from tests.support.stack import TEMPLATE, Store
 
 
 @dataclass(frozen=True)
@@ -22,14 +21,13 @@ class PrivateDatabase:
 
 @contextmanager
 def private_database(postgres: Store, *, migrated: bool = True) -> Iterator[PrivateDatabase]:
-    """A fresh database for the time of the block."""
+    """A fresh database for the time of the block, migrated as a copy of one that nobody connects to."""
     name = f"t{uuid4().hex}"
+    template = TEMPLATE if migrated else "template1"
     with psycopg.connect(postgres.owner_dsn, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
     owner = psycopg.conninfo.make_conninfo(postgres.owner_dsn, dbname=name)
     try:
-        if migrated:
-            migrate(owner, postgres.app_password)
         yield PrivateDatabase(psycopg.conninfo.make_conninfo(postgres.app_dsn, dbname=name), owner)
     finally:
         with psycopg.connect(postgres.owner_dsn, autocommit=True) as admin:

@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from app.embedded import stopping
 from app.embedded.home import Home
-from app.embedded.postgres import ADMIN, APP, Postgres
+from app.embedded.postgres import ADMIN, APP, DATABASE, Postgres
 from app.embedded.valkey import Valkey, binary
 from app.storage.migrate import migrate
+
+TEMPLATE = "mneme_template"  # as migrated and empty: private databases are copies of it
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def running_postgres(*, migrated: bool = True) -> Iterator[Store]:
             owner = server.dsn(ADMIN, secrets.admin_password)
             if migrated:
                 migrate(owner, secrets.app_password)
+                with psycopg.connect(server.dsn(ADMIN, secrets.admin_password, "postgres"), autocommit=True) as admin:
+                    admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE {DATABASE}")
             yield Store(server.dsn(APP, secrets.app_password), owner, secrets.app_password, home, server)
         finally:
             stopping.stop(process, *stopping.POSTGRES)

@@ -1,6 +1,7 @@
 """A pipeline of one's own: a private database, the real encoder, an in-process index, and the stages called in turn."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from app.storage.db import Database
 from app.storage.events import EventInsert, EventQuery
 from app.telemetry.logs import configure_logs
 from app.telemetry.metrics import Metrics
+from tests.support.empty_index import copy
 from tests.support.private import PrivateDatabase, private_database
 from workers.stages import stages_for
 
@@ -128,18 +130,20 @@ def private(postgres) -> Iterator[PrivateDatabase]:
         yield private
 
 
-@pytest.fixture
-def pipeline(private: PrivateDatabase, encoder, tmp_path: Path) -> Iterator[Pipeline]:
-    """A fresh project and index on the module's database; work of earlier tests is gone."""
+@contextmanager
+def opened_pipeline(private: PrivateDatabase, encoder, index_files: Path, home: Path) -> Iterator[Pipeline]:
+    """A fresh project and index; whatever was in the database is gone."""
     owner = Database(private.owner_dsn, size=1)
     owner.open()
     with owner.transaction(None) as conn:
-        conn.execute("TRUNCATE projects, index_collections, schedules CASCADE")
+        for table in ("projects", "index_collections", "schedules", "user_versions"):  # few rows: TRUNCATE takes longer
+            conn.execute(f"DELETE FROM {table}")
     owner.close()
-    settings = Settings.model_validate({"mneme_home": tmp_path, "database_url": private.app_dsn})
+    settings = Settings.model_validate({"mneme_home": home, "database_url": private.app_dsn})
     database = Database(private.app_dsn, size=8)
     database.open()
-    index = EdgeIndex(tmp_path / "index")
+    copy(index_files, home / "index")
+    index = EdgeIndex(home / "index")
     ensure_live(database, index, encoder)
     context = ProcessContext(
         settings=settings,
@@ -159,3 +163,10 @@ def pipeline(private: PrivateDatabase, encoder, tmp_path: Path) -> Iterator[Pipe
     yield Pipeline(context, project, Runner(context, {**stages_for(context), **INDEX_STAGES}))
     index.close()
     database.close()
+
+
+@pytest.fixture
+def pipeline(private: PrivateDatabase, encoder, index_files: Path, tmp_path: Path) -> Iterator[Pipeline]:
+    """A fresh project and index on the module's database; work of earlier tests is gone."""
+    with opened_pipeline(private, encoder, index_files, tmp_path) as pipeline:
+        yield pipeline

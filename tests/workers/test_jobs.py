@@ -9,13 +9,15 @@ from app.ledger import jobs as job_stage
 from app.ledger.runner import Runner, Stage
 from app.services import jobs
 from app.storage import job_items
+from app.telemetry.operations import JOBS, Operation
 
 TOTAL = 3
 
 
 @pytest.fixture
-def runner(pipeline):
+def runner(pipeline, monkeypatch):
     """Runs jobs of kind `count`: one step a slice."""
+    monkeypatch.setitem(JOBS, "count", Operation.FORGETTING)
 
     def count(context, scope, job, _lease):
         at = job.resume.get("at", 0) + 1
@@ -52,6 +54,9 @@ def test_a_job_goes_on_where_its_last_slice_ended(pipeline, runner):
     assert (job.state, job.done, job.counts) == ("done", TOTAL, {"counted": TOTAL})
     assert [item.target_id for _, item in items] == ["1", "2", "3"]
     assert job.finished_at is not None
+    sample = pipeline.context.metrics.registry.get_sample_value
+    assert sample("mneme_operations_total", {"operation": "forgetting"}) == TOTAL
+    assert sample("mneme_operation_seconds_count", {"operation": "forgetting"}) == TOTAL
 
 
 def test_a_job_that_fails_for_good_says_so_and_can_be_retried(pipeline, runner):

@@ -14,7 +14,8 @@ from app.services import memories
 from app.services import policy as policies
 from app.storage import links
 from tests.support.erasing import KEY, order
-from tests.workers.conftest import START
+from tests.support.private import private_database
+from tests.workers.conftest import START, opened_pipeline
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "known-defects.md"
@@ -44,6 +45,14 @@ def understood(pipeline, preset: Preset):
     return later
 
 
+@pytest.fixture(scope="module", params=PRESETS, ids=[preset.value for preset in PRESETS])
+def read(request, postgres, encoder, index_files, tmp_path_factory):
+    """(a preset's name, the pipeline after its reading): for tests that change nothing which others look at."""
+    home = tmp_path_factory.mktemp("read")
+    with private_database(postgres) as private, opened_pipeline(private, encoder, index_files, home) as pipeline:
+        yield request.param, understood(pipeline, request.param)
+
+
 def test_every_test_that_the_table_names_exists():
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TABLE.read_text())
     assert len(named) >= 20
@@ -51,10 +60,9 @@ def test_every_test_that_the_table_names_exists():
     assert not missing
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=[preset.value for preset in PRESETS])
-def test_every_turn_is_in_one_segment_and_every_memory_in_one_scene(pipeline, preset):
+def test_every_turn_is_in_one_segment_and_every_memory_in_one_scene(read):
     """MemoryOS gave every theme all pages of its batch."""
-    understood(pipeline, preset)
+    _, pipeline = read
     in_segments = Counter(i for row in pipeline.rows("SELECT event_ids FROM segments") for i in row["event_ids"])
     assert set(in_segments) == {event.id for event in pipeline.events()}
     assert set(in_segments.values()) == {1}
@@ -62,10 +70,9 @@ def test_every_turn_is_in_one_segment_and_every_memory_in_one_scene(pipeline, pr
     assert len(members) == len(set(members))
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=[preset.value for preset in PRESETS])
-def test_every_memory_leads_back_to_what_was_said(pipeline, preset):
+def test_every_memory_leads_back_to_what_was_said(read):
     """SimpleMem dropped the sources."""
-    understood(pipeline, preset)
+    _, pipeline = read
     bare = pipeline.rows(
         "SELECT text FROM memories m WHERE NOT EXISTS (SELECT 1 FROM memory_sources s WHERE s.memory_id = m.id)"
     )
@@ -75,10 +82,9 @@ def test_every_memory_leads_back_to_what_was_said(pipeline, preset):
     assert {event.content for event in read} == {row["content"] for row in cited}
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=[preset.value for preset in PRESETS])
-def test_upkeep_removes_no_memory_and_a_second_time_changes_nothing(pipeline, preset):
+def test_upkeep_removes_no_memory_and_a_second_time_changes_nothing(read):
     """MemoryBank deleted at random when it loaded; LightMem's and A-MEM's upkeep rewrote what it had rewritten."""
-    later = understood(pipeline, preset)
+    _, pipeline = read
     state = "SELECT id, version, status, text, keywords, tags, context FROM memories ORDER BY id"
     before = pipeline.rows(state)
     with pipeline.db.transaction(pipeline.user()) as conn:
@@ -86,15 +92,14 @@ def test_upkeep_removes_no_memory_and_a_second_time_changes_nothing(pipeline, pr
             "INSERT INTO work (project_id, kind, user_id) SELECT DISTINCT project_id, k, user_id FROM sessions,"
             " unnest(ARRAY['tidy', 'wake', 'evolve', 'consolidate']) AS k"
         )
-    later.settle()
-    later.settle()
+    pipeline.settle()
+    pipeline.settle()
     assert pipeline.rows(state) == before
 
 
-@pytest.mark.parametrize("preset", [Preset.DEFAULT, Preset.AMEM, Preset.MEMORYOS, Preset.MEMGAS])
-def test_reading_writes_nothing_but_what_was_used(pipeline, preset):
+def test_reading_writes_nothing_but_what_was_used(read):
     """MemoryOS rewrote its state file on every read."""
-    understood(pipeline, preset)
+    _, pipeline = read
     state = (
         "SELECT id, version, updated_at FROM memories",
         "SELECT id, version, visits, updated_at FROM scenes",
