@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from app.domain import strength
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
 from app.domain.policy_lifecycle import RetentionPolicy
@@ -165,9 +166,7 @@ def is_stale(memory: MeasuredMemory, now: datetime) -> bool:
 
 
 def retained(memory: MeasuredMemory, policy: RetentionPolicy, now: datetime) -> float:
-    """R = exp(-dt / (tau * S)), as ranking has it (`signals.retention`); 1 for a type that does not decay."""
-    tau = policy.tau_days.of(memory.type)
-    if tau <= 0:
-        return 1.0
-    days = max(0.0, (now - memory.confirmed_at) / timedelta(days=1))
-    return float(np.exp(-days / (tau * (max(memory.stability, 0.01) + policy.use_gain * memory.use_count))))
+    """What is left of a memory since it was last confirmed (`strength.retentions`)."""
+    seconds = np.array([(now - memory.confirmed_at).total_seconds()], dtype=np.float64)
+    stability, uses = np.array([memory.stability]), np.array([memory.use_count], dtype=np.float64)
+    return float(strength.retentions(seconds, stability, uses, np.array([strength.code(memory.type, 0)]), policy)[0])

@@ -75,6 +75,15 @@ OF_PROJECT = {
 
 # Tables without anything of users.
 NOTHING = frozenset(
-    "alembic_version audit_seals index_collections installation_keys policies project_health projects schedules"
-    " signing_keys".split()
+    [
+        "alembic_version",
+        "audit_seals",
+        "index_collections",
+        "installation_keys",
+        "policies",
+        "project_health",
+        "projects",
+        "schedules",
+        "signing_keys",
+    ]
 )
