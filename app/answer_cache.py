@@ -15,6 +15,7 @@ PREFIX = "mneme:answer:"
 CONNECT_SECONDS = 0.2
 ANSWER_SECONDS = 0.05  # a cache that takes longer than a recall is of no use
 PAUSE_SECONDS = 2.0  # how long a broken Redis is left alone
+PURGE_PAGE = 500  # keys a call
 KEPT_SECONDS = 60  # what fades and what is due changes with time alone
 
 
@@ -26,6 +27,14 @@ class AnswerCache(Protocol):
 
     def put(self, key: str, value: bytes, *, seconds: float = KEPT_SECONDS) -> None:
         """Keep the bytes for so long."""
+
+    def purge(self, *, rewrite: bool) -> int | None:
+        """Forget all answers, and with `rewrite` let the server's log on disk forget them too. Returns how many there
+        were; None when the server did not answer.
+        """
+
+    def naming(self, words: str) -> int | None:
+        """How many keys of the whole server name these words; None when it does not answer."""
 
     def close(self) -> None:
         """Release the connections."""
@@ -39,6 +48,14 @@ class NoAnswers:
 
     def put(self, key: str, value: bytes, *, seconds: float = KEPT_SECONDS) -> None:
         """Nothing is kept."""
+
+    def purge(self, *, rewrite: bool) -> int:  # noqa: ARG002 - as the others
+        """Nothing is kept."""
+        return 0
+
+    def naming(self, words: str) -> int:  # noqa: ARG002 - as the others
+        """Nothing is kept."""
+        return 0
 
     def close(self) -> None:
         """Nothing to release."""
@@ -71,6 +88,25 @@ class RedisAnswers:
             self._redis.set(PREFIX + key, value, px=max(1, int(1e3 * min(seconds, KEPT_SECONDS))))
         except RedisError:
             self._retry_at = self._monotonic() + PAUSE_SECONDS
+
+    def purge(self, *, rewrite: bool) -> int | None:
+        """Forget all answers; see the protocol. The log is rewritten in the background."""
+        try:
+            names = list(self._redis.scan_iter(PREFIX + "*", count=PURGE_PAGE))
+            for start in range(0, len(names), PURGE_PAGE):
+                self._redis.unlink(*names[start : start + PURGE_PAGE])
+            if rewrite:
+                self._redis.bgrewriteaof()
+        except RedisError:
+            return None
+        return len(names)
+
+    def naming(self, words: str) -> int | None:
+        """How many keys name these words."""
+        try:
+            return sum(words.encode() in name for name in self._redis.scan_iter(count=PURGE_PAGE))
+        except RedisError:
+            return None
 
     def close(self) -> None:
         """Release the connections."""

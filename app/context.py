@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from app.answer_cache import AnswerCache, NoAnswers, answer_cache
 from app.clock import Clock, IdSource, new_id, utc_now
+from app.erasure_log import ERASURES, ErasureLog, NoErasureLog, erasure_log
 from app.errors import MnemeError
 from app.index.protocol import IndexUnavailableError, MemoryIndex
 from app.inference.llm import ChatModel, chat_model
@@ -54,6 +55,7 @@ class ProcessContext:
     llm: ChatModel | None = None
     answers: AnswerCache = field(default_factory=NoAnswers)
     memo: RecallMemo = field(default_factory=RecallMemo)
+    erasure_log: ErasureLog = field(default_factory=NoErasureLog)
     beside: Executor = field(default_factory=lambda: ThreadPoolExecutor(BESIDE_THREADS, "beside"))
     reranker: BoundedReranker | None = None  # of a gateway, where one is set
     monotonic: Callable[[], float] = time.monotonic  # for limits on the time of a step
@@ -143,6 +145,7 @@ def _context(settings: Settings, process: str, *, with_index: bool, any_model: b
         metrics=metrics,
         llm=chat_model(settings, metrics),
         answers=answer_cache(settings.redis_url.get_secret_value() if settings.redis_url else None),
+        erasure_log=erasure_log(settings.mneme_home / ERASURES if settings.qdrant_url is None else None),
         reranker=load_reranker(settings) if process == "gateway" else None,
     )
 

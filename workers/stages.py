@@ -2,17 +2,29 @@
 
 from app.context import ProcessContext
 from app.domain.work import WorkKind
-from app.ledger import jobs
+from app.ledger import erasing, jobs
 from app.ledger.jobs import JobHandler
 from app.ledger.runner import Stage
 from workers.consolidate.asleep import run as wake
 from workers.consolidate.stage import run as consolidate
 from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
+from workers.lifecycle.decay import run as decay
 from workers.lifecycle.evolve import run as evolve
+from workers.lifecycle.rollback import run as rollback
+from workers.lifecycle.sleep import run as sleep
 from workers.lifecycle.tidy import run as tidy
+from workers.maintain import cubes
 
-HANDLERS: dict[str, JobHandler] = {}  # by the kind of job
+HANDLERS: dict[str, JobHandler] = {  # by the kind of job
+    "clone": cubes.clone,
+    "decay": decay,
+    "erase": erasing.run,
+    "fuse": cubes.fuse,
+    "import": cubes.import_file,
+    "rollback": rollback,
+    "sleep": sleep,
+}
 
 
 def stages_for(context: ProcessContext) -> dict[str, Stage]:

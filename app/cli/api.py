@@ -13,6 +13,7 @@ from app.context import gateway_context
 from app.embedded.gateway import LISTEN_VARIABLE
 from app.embedded.parent import end_with_parent
 from app.http.wire import ProblemProtocol
+from app.ledger.replaying import replay
 from app.main import create_app
 from app.settings import Settings
 from app.telemetry.threads import die_with_threads
@@ -31,6 +32,9 @@ def api() -> None:
     settings = Settings()
     context = gateway_context(settings)
     die_with_threads(context.logger)
+    again = replay(context.db, context.erasure_log) if settings.qdrant_url is None else 0  # else there is no log
+    if again:
+        context.logger.warning("erasures_replayed", n=again)
     inherited = os.environ.get(LISTEN_VARIABLE)
     sockets = [socket.socket(fileno=int(inherited))] if inherited else None
     config = uvicorn.Config(

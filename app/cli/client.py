@@ -72,6 +72,18 @@ class Service:
             return answer
         raise CommandError(explain(answer))
 
+    @contextmanager
+    def stream(self, method: str, path: str, **options: Any) -> Iterator[Iterator[bytes]]:
+        """The bytes of a long answer as they come; raises CommandError for a refusal."""
+        try:
+            with self._http.stream(method, path, **options) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise CommandError(explain(answer))
+                yield answer.iter_bytes()
+        except httpx.HTTPError as error:
+            raise CommandError(f"{self.url} ended the answer early ({error}).") from error
+
     def attempt(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The same without judging the answer."""
         for number in range(TRIES):

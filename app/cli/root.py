@@ -21,10 +21,20 @@ MODULES = {
     "recall": "app.cli.recall",
     "explain": "app.cli.explain",
     "eval": "app.cli.evaluate",
+    "export": "app.cli.cubes",
+    "import": "app.cli.cubes",
+    "forget": "app.cli.forget",
+    "backup": "app.cli.backup",
+    "restore": "app.cli.backup",
     "keys": "app.cli.keys",
     "projects": "app.cli.projects",
     "reindex": "app.cli.reindex",
+    "decay": "app.cli.decay",
+    "sleep": "app.cli.sleep",
     "model": "app.cli.model",
+    "snapshot": "app.cli.snapshot",
+    "rollback": "app.cli.rollback",
+    "audit": "app.cli.audit",
     "api": "app.cli.api",
     "worker": "app.cli.worker",
     "beat": "app.cli.beat",
@@ -58,7 +68,7 @@ def tree(arguments: Sequence[str]) -> typer.Typer:
     )
     root.callback()(_root)
     wanted = arguments[0] if arguments else ""
-    for module in [MODULES[wanted]] if wanted in MODULES else MODULES.values():
+    for module in [MODULES[wanted]] if wanted in MODULES else dict.fromkeys(MODULES.values()):
         importlib.import_module(module).register(root)
     return root
 

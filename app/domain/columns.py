@@ -16,7 +16,8 @@ from app.domain.asking import Wanted
 from app.domain.coverage import REACH, Coverage, covered
 from app.domain.fusion import Mask, Vector, standard
 from app.domain.linked import best_linked
-from app.domain.policy import RecallPolicy, TauDays
+from app.domain.policy import RecallPolicy
+from app.domain.policy_lifecycle import RetentionPolicy
 from app.domain.query import QueryPlan
 from app.domain.scaling import SCALES
 from app.domain.signals import Places
@@ -49,14 +50,12 @@ EVERYTHING: Container[str] = _Everything()
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The settings that ranking reads. Without `retention` nothing fades. `everything`: also signals without weight are
+    """The settings that ranking reads. `everything`: also signals without weight are
     worked out, for a trace.
     """
 
     recall: RecallPolicy
-    tau_days: TauDays
-    retention: bool = True
-    use_gain: float = 1.0
+    retention: RetentionPolicy
     everything: bool = False
 
     @property
@@ -129,8 +128,8 @@ def columns_of(
         "length": lambda: standard(lengths, is_turn),
         "late": lambda: signals.late(said),
         "retention": lambda: (
-            signals.retention(facts[SINCE:], weights.tau_days, now, weights.use_gain)
-            if weights.retention
+            signals.retention(facts[SINCE:], weights.retention, now)
+            if weights.retention.enabled
             else np.ones(len(rows))
         ),
         "granularity": lambda: signals.granularities(found, is_turn, raw["dense"]),

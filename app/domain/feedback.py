@@ -13,13 +13,18 @@ WRONGS_TO_END = 2  # one may be a slip; two end the memory
 
 class FeedbackSignal(StrEnum):
     HELPFUL = "helpful"
+    USED = "used"
     WRONG = "wrong"
     OUTDATED = "outdated"
     PRIVATE = "private"
 
 
+USES = frozenset({FeedbackSignal.HELPFUL, FeedbackSignal.USED})  # each is a whole use
+
+
 class FeedbackEffect(StrEnum):
     STRENGTHENED = "strengthened"
+    RESTORED = "restored"
     WEAKENED = "weakened"
     INVALIDATED = "invalidated"
     ARCHIVED = "archived"
@@ -56,7 +61,7 @@ def judge(memory: Memory, signal: FeedbackSignal, wrongs: int, now: datetime) ->
     Only what is active can end. A frozen memory stays as it is, unless it is private.
     """
     as_it_is = Judgement(FeedbackEffect.UNCHANGED, memory.status, memory.confidence, memory.valid_to, memory.live_until)
-    if signal is FeedbackSignal.HELPFUL:
+    if signal in USES:
         return replace(as_it_is, effect=FeedbackEffect.STRENGTHENED)
     if signal is FeedbackSignal.PRIVATE:
         hidden = memory.status is MemoryStatus.QUARANTINED  # which hides more than an archive

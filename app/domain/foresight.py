@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 
-from app.domain.memory import Memory
+from app.domain.memory import Memory, MemoryType
 from app.domain.units import Unit
 
 MOST_DUE = 5  # choice: what a person would be told of the days ahead
@@ -13,6 +13,14 @@ def due(plans: Iterable[Unit], now: datetime, days: int) -> list[Unit]:
     """The soonest of those that are on, or begin within `days` days, by the calendar of whoever made each."""
     found = [unit for unit in plans if unit.memory is not None and _is_due(unit.memory, now, days)]
     return sorted(found, key=_begins)[:MOST_DUE]
+
+
+def is_over(memory: Memory, moment: datetime) -> bool:
+    """Whether it is a plan whose last day, by the calendar of whoever made it, lies before `moment`."""
+    if memory.type is not MemoryType.FORESIGHT or (memory.event_time is None and memory.valid_to is None):
+        return False
+    offset = memory.occurred_at.utcoffset() or timedelta(0)
+    return _last_day(memory, offset) < moment.astimezone(timezone(offset)).date()
 
 
 def _is_due(plan: Memory, now: datetime, days: int) -> bool:

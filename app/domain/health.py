@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
-from app.domain.policy import RetentionPolicy
+from app.domain.policy_lifecycle import RetentionPolicy
 from app.domain.sameness import terms
+from app.domain.strength import code, retentions
 
 NEAR = 0.95  # SPEC 6: what cosine may nominate as the same
 CHUNK = 512  # rows of the cosine matrix at a time: 512 x 3,000 floats are 6 MB
@@ -53,6 +54,7 @@ class MeasuredMemory:
     importance: float
     confidence: float
     stability: float
+    layer: int
     use_count: float
     repeats: bool
     dense: Matrix | None
@@ -165,9 +167,7 @@ def is_stale(memory: MeasuredMemory, now: datetime) -> bool:
 
 
 def retained(memory: MeasuredMemory, policy: RetentionPolicy, now: datetime) -> float:
-    """R = exp(-dt / (tau * S)), as ranking has it (`signals.retention`); 1 for a type that does not decay."""
-    tau = policy.tau_days.of(memory.type)
-    if tau <= 0:
-        return 1.0
-    days = max(0.0, (now - memory.confirmed_at) / timedelta(days=1))
-    return float(np.exp(-days / (tau * (max(memory.stability, 0.01) + policy.use_gain * memory.use_count))))
+    """R of a memory, as ranking has it (`strength.retentions`); 1 for what does not fade."""
+    age = (now - memory.confirmed_at).total_seconds()
+    facts = np.array([[age], [memory.stability], [memory.use_count], [code(memory.type, memory.layer)]])
+    return float(retentions(facts[0], facts[1], facts[2], facts[3], policy)[0])

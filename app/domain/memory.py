@@ -84,6 +84,8 @@ class Memory:
     `live_from` and `live_until` are instants in conversation time: from when to when this statement was the current
     belief (`live_until` is set when a later statement supersedes or invalidates it). `valid_from`/`valid_to` are what
     the statement itself says about its time. `created_at`/`updated_at` are the server's own (recorded) time.
+    `use_count` counts half for each time it was returned. `flagged`: it was called wrong and nobody has looked since.
+    `layer` is that of layered decay (`strength.LAYERS`), `layered_at` when it came there, None when it was recorded.
     `keywords`, `tags` and `context` are its note where the policy has notes; as known at an earlier time it has none.
     """
 
@@ -107,7 +109,7 @@ class Memory:
     importance: float
     confidence: float
     stability: float
-    use_count: int
+    use_count: float
     last_used_at: datetime | None
     version: int
     superseded_by: UUID | None
@@ -118,3 +120,8 @@ class Memory:
     keywords: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     context: str = ""
+    expires_at: datetime | None = None
+    review_at: datetime | None = None
+    flagged: bool = False
+    layer: int = 0
+    layered_at: datetime | None = None

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from app.domain.memory import MemoryType
+from app.domain.policy_forgetting import ForgettingPolicy
+from app.domain.policy_lifecycle import LifecyclePolicy, RetentionPolicy
+from app.domain.policy_sleep import SleepPolicy
 from app.domain.presets import BASE, CHANGES
 from app.domain.scaling import Fusion
 from app.domain.sections import Days, Seconds, Section, Share, Signed, Weight
@@ -79,39 +81,19 @@ class NotePolicy(Section):
     evolve: bool
 
 
-class TauDays(Section):
-    """Time constant of decay by memory type, in days; 0 means that the type does not decay."""
-
-    fact: Days
-    preference: Days
-    episode: Days
-    procedure: Days
-    foresight: Days
-    reflection: Days
-    resource: Days
-    secret: Days
-
-    def of(self, type_: MemoryType) -> float:
-        """The time constant of one type."""
-        return float(getattr(self, type_.value))
-
-
-class RetentionPolicy(Section):
-    """R = exp(-dt / (tau * S)): ranks, never hides or deletes. `use_gain` is what one use adds to S."""
-
-    enabled: bool
-    tau_days: TauDays
-    use_gain: Annotated[float, Field(ge=0.0, le=100.0)]
-
-
 class ScenePolicy(Section):
-    """How memories gather into scenes, and when a scene is hot. `word_overlap` weighs shared words beside cosine."""
+    """How memories gather into scenes, and when a scene is hot. `word_overlap` weighs shared words beside cosine.
+
+    A scene of more than `max_members` is split (0: never); two whose centroids are nearer than `merge_cosine` are one.
+    """
 
     enabled: bool
     cosine: Share
     word_overlap: Weight
     gap_days: Days
     heat: Annotated[float, Field(ge=0.0, le=1_000.0)]
+    max_members: Annotated[int, Field(ge=0, le=1_000)]
+    merge_cosine: Share
 
 
 class ProfileFrom(StrEnum):
@@ -213,10 +195,13 @@ class Policy(Section):
     decide: DecidePolicy
     notes: NotePolicy
     retention: RetentionPolicy
+    lifecycle: LifecyclePolicy
     scenes: ScenePolicy
     blocks: BlockPolicy
     recall: RecallPolicy
     secrets: SecretPolicy
+    sleep: SleepPolicy
+    forgetting: ForgettingPolicy
 
 
 class Preset(StrEnum):

@@ -6,6 +6,8 @@ docs/policy.md explains every line.
 
 from typing import Any
 
+TYPES = ("fact", "preference", "episode", "procedure", "foresight", "reflection", "resource", "secret")
+
 # SPEC 6 for the pipeline. The recall weights were fitted by bench/tune.py; what each is worth is in bench/RESULTS.md.
 # A weight of 0 is a signal that earned no place.
 BASE: dict[str, Any] = {
@@ -50,9 +52,45 @@ BASE: dict[str, Any] = {
             "resource": 30.0,
             "secret": 0.0,
         },
+        "curve": dict.fromkeys(TYPES, "exponential"),
+        "dated_as_episode": True,
         "use_gain": 1.0,
+        "spacing": 1.0,
+        "most_stability": 100.0,
+        # FinMem's constants; what goes down goes at a lower importance than what goes up, so that nothing swings.
+        "layers": {
+            "enabled": False,
+            "short": {"tau_days": 3.0, "importance_factor": 0.92, "promote_at": 0.6, "demote_below": 0.0},
+            "mid": {"tau_days": 90.0, "importance_factor": 0.967, "promote_at": 0.8, "demote_below": 0.4},
+            "long": {"tau_days": 365.0, "importance_factor": 0.988, "promote_at": 2.0, "demote_below": 0.6},
+        },
     },
-    "scenes": {"enabled": True, "cosine": 0.65, "word_overlap": 0.0, "gap_days": 7.0, "heat": 5.0},
+    "lifecycle": {
+        "enabled": True,
+        "archive_below": 0.05,
+        "archive_importance": 0.6,
+        "caps": {
+            "fact": 4_000,
+            "preference": 1_000,
+            "episode": 4_000,
+            "procedure": 1_000,
+            "foresight": 1_000,
+            "reflection": 1_000,
+            "resource": 1_000,
+            "secret": 0,
+        },
+        "fill": 0.8,
+        "foresight_days": 7.0,
+    },
+    "scenes": {
+        "enabled": True,
+        "cosine": 0.65,
+        "word_overlap": 0.0,
+        "gap_days": 7.0,
+        "heat": 5.0,
+        "max_members": 20,
+        "merge_cosine": 0.9,
+    },
     "blocks": {
         "profile_lines": 25,
         "profile_from": "all",
@@ -114,6 +152,16 @@ BASE: dict[str, Any] = {
         "rewrite_seconds": 2.0,
     },
     "secrets": {"vault": False},
+    "sleep": {
+        "enabled": True,
+        "same_cosine": 0.95,
+        "join_fragments": True,
+        "links": True,
+        "reflections": 5,
+        "reflection_sessions": 3,
+        "deadline_seconds": 120.0,
+    },
+    "forgetting": {"event_days": 0.0, "memory_days": 0.0, "rewrite_quiet": 30.0, "rewrite_at_most": 300.0},
 }
 
 CHANGES: dict[str, dict[str, Any]] = {

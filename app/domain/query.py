@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from app.domain import birthdays, temporal
 from app.domain.asking import Wanted, wanted_by
@@ -86,6 +87,8 @@ class Narrowing:
     types: frozenset[MemoryType] = frozenset()
     include_archived: bool = False
     latest_only: bool = False
+    entities: frozenset[str] = frozenset()  # normalised names, of which a memory has one; of memories only
+    scene_id: UUID | None = None  # a memory is in it, or in one below it; of memories only
 
     @property
     def searched(self) -> tuple[Kind, ...]:

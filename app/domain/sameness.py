@@ -22,6 +22,16 @@ _TURNING_WORDS = """
     rarely seldom before after over under above below off out up down more less most least only until since from to
     if unless all some any both either every each he she his her him they their who whose first second last next"""
 _TURNING = frozenset(_TURNING_WORDS.split())
+# Words that make of what is so what may be, is wanted or was: a statement with one is not contained in one without.
+_SHADING_WORDS = """
+    may might could would should can maybe perhaps probably possibly likely want wants wanted wish wishes hope hopes
+    hoped plan plans planned intend intends consider considers considering think thinks thought consider try tries tried
+    trying will shall going used almost nearly about around again still already yet ask asks asked wonder wonders"""
+_SHADING = frozenset(_SHADING_WORDS.split())
+# Words that only say it louder: what says all of a statement needs none of these.
+_EMPHASIS = frozenset(
+    "definitely surely sure certainly absolutely truly totally completely super such simply honestly".split()  # noqa: SIM905 - a list to read
+)
 _SYNONYMS = tuple(
     frozenset(lexical.tokens(group))
     for group in (
@@ -49,6 +59,8 @@ _DIGITS = re.compile(r"\d")
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _FIGURE = re.compile(rf"(?<![\w.:/-])\d[\d,]*(?:\.\d+)?(?![\d:/-]|(?:st|nd|rd|th)?\s(?:{_MONTHS})\b)(?<!,)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_DENYING = frozenset("not no never cannot cant wont dont doesnt didnt isnt wasnt hasnt".split())  # noqa: SIM905 - a list
+LEAST_STEMS = 2  # of a fragment: one word alone says too little to be found again in another statement (choice)
 FIGURE_RATIO = 2.0  # a correction of a figure rarely doubles it (choice)
 
 
@@ -66,6 +78,38 @@ def terms(text: str) -> Hashable:
     """Its numbers, dates, names and polarity: what cosine does not see."""
     words = normalise(text).split()
     return tuple(_names(text)), tuple(_numbers(words)), tuple(_turning(words))
+
+
+def says_all(fuller: str, fragment: str) -> bool:
+    """Whether `fuller` says all that `fragment` says: every word of it but for emphasis, with equal numbers, dates,
+    polarity and names in the same order ("Jon is there for Gina" is not "Gina is there for Jon"), and neither wanted
+    nor supposed in one of them only.
+    """
+    words, others = normalise(fragment).split(), normalise(fuller).split()
+    if _turning(words) != _turning(others) or sorted(_numbers(words)) != sorted(_numbers(others)):
+        return False
+    if frozenset(words) & _SHADING != frozenset(others) & _SHADING or _named(fragment) != _named(fuller):
+        return False
+    mine = _stems([word for word in words if word not in _EMPHASIS])
+    return len(mine) >= LEAST_STEMS and mine <= _stems(others)
+
+
+def contained(fragment: str, fuller: str) -> bool:
+    """Whether `fuller` says all that `fragment` says, and more."""
+    return says_all(fuller, fragment) and not says_all(fragment, fuller)
+
+
+def opposite(one: str, other: str) -> bool:
+    """Whether one text denies what the other says: the same words, numbers and names, and a negation in one only."""
+    words, others = normalise(one).split(), normalise(other).split()
+    denied, also = frozenset(words) & _DENYING, frozenset(others) & _DENYING
+    if bool(denied) == bool(also):
+        return False
+    plain = [word for word in words if word not in _DENYING]
+    rest = [word for word in others if word not in _DENYING]
+    if _turning(plain) != _turning(rest) or _numbers(plain) != _numbers(rest) or _names(one) != _names(other):
+        return False
+    return bool(plain) and _stems(plain) == _stems(rest)
 
 
 def may_concern(subject: str | None, text: str, other_subject: str | None, other_text: str) -> bool:
@@ -98,6 +142,12 @@ def _figures(text: str) -> list[float]:
 
 def _names(text: str) -> list[str]:
     return [normalise(name).removesuffix("s") for name in _NAME.findall(text) if name not in {"The", "I"}]
+
+
+def _named(text: str) -> list[str]:
+    """Names in the order of their first mention, without words that only begin a sentence ("Lately, Nate ...")."""
+    found = (normalise(name).removesuffix("s") for name in _NAME.findall(text))
+    return list(dict.fromkeys(name for name in found if name not in _FILLERS | _TURNING))
 
 
 def _numbers(words: list[str]) -> list[str]:

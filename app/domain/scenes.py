@@ -1,4 +1,4 @@
-"""Memories gathered into scenes by a running mean, and scenes into wider ones, one level up. Pure.
+"""Memories gathered into scenes by a running mean, these split and joined, and gathered into wider ones above. Pure.
 
 Scenes are computed over a user's active memories in order of time and id, so that the order of arrival does not matter:
 making them anew gives the same scenes with the same ids.
@@ -13,10 +13,10 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 import numpy as np
-import numpy.typing as npt
 
 from app.domain.lexical import STOP_WORDS
 from app.domain.policy import ScenePolicy
+from app.domain.scene_shape import Cluster, Shape, Vector, shaped
 from app.domain.tidying import KeptMemory
 
 DAY = 86_400.0  # seconds
@@ -27,8 +27,6 @@ WIDER = 0.15  # how much farther apart scenes may be that share a parent than me
 _NAMESPACE = UUID("6d6e656d-6500-5000-8000-7363656e6573")
 _WORD = re.compile(r"[^\W\d_][\w'-]{2,}")
 _NOT_KEYWORDS = STOP_WORDS | {"user", "user's", "assistant", "will", "may"}
-
-Vector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,6 @@ class Scene:
     first_at: datetime
     last_at: datetime
     memories: tuple[UUID, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cluster:
-    """Rows that belong together, and the direction of their mean."""
-
-    rows: list[int]
-    centre: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +72,13 @@ def scenes_of(memories: Sequence[KeptMemory], policy: ScenePolicy) -> list[Scene
     if not policy.enabled:
         return []
     ordered = sorted((m for m in memories if m.dense is not None), key=lambda m: (m.occurred_at, m.id))
-    words = [_words(memory.text) for memory in ordered]
+    words = [words_of(memory.text) for memory in ordered]
     told = _Told(ordered, words, Counter(word for of_one in words for word in of_one))
     vectors = [memory.dense for memory in ordered if memory.dense is not None]
     times = [memory.occurred_at.timestamp() for memory in ordered]
     joining = _Joining(policy.cosine, policy.gap_days * DAY, policy.word_overlap)
-    narrow = _gather(vectors, times, joining, words)
+    shape = Shape(policy.max_members, policy.merge_cosine, policy.gap_days * DAY)
+    narrow = shaped(_gather(vectors, times, joining, words), vectors, times, shape)
     starts = [times[cluster.rows[0]] for cluster in narrow]
     wider = _Joining(max(0.0, policy.cosine - WIDER), math.inf)
     wide = _gather([cluster.centre for cluster in narrow], starts, wider)
@@ -118,7 +109,7 @@ def hot(scenes: Sequence[Scene], policy: ScenePolicy) -> list[Scene]:
 
 def _gather(
     vectors: Sequence[Vector], times: Sequence[float], joining: _Joining, words: Sequence[frozenset[str]] = ()
-) -> list[_Cluster]:
+) -> list[Cluster]:
     """Each row joins the nearest cluster that is near enough in meaning and time, or begins one. Times rise.
 
     Where shared words weigh, near is F = cosine + weight * Jaccard of the row's words and the cluster's (MemoryOS).
@@ -150,7 +141,7 @@ def _gather(
         totals[chosen] += vector
         norms[chosen] = max(float(np.linalg.norm(totals[chosen])), 1e-9)
         last[chosen] = at
-    return [_Cluster(own, totals[place] / norms[place]) for place, own in enumerate(rows)]
+    return [Cluster(own, totals[place] / norms[place]) for place, own in enumerate(rows)]
 
 
 def _scene(rows: Sequence[int], told: _Told, parent: UUID | None, *, own: bool) -> Scene:
@@ -181,6 +172,7 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / max(1, len(one | other))
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text that can name a scene."""
     found = (match.group().casefold().removesuffix("'s") for match in _WORD.finditer(text))
     return frozenset(word for word in found if word not in _NOT_KEYWORDS)

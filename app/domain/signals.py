@@ -7,19 +7,17 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from app.domain import strength
 from app.domain.asking import Wanted
 from app.domain.fusion import Mask, Vector, floor, standard
 from app.domain.granularity import entropy_weights, standing
-from app.domain.memory import MemoryType
-from app.domain.policy import TauDays
+from app.domain.policy_lifecycle import RetentionPolicy
 from app.domain.query import QueryPlan
 from app.domain.units import Candidates, Row, Unit
 
 NEAR_DAYS = 10.0
 HALF_RECENT = 30.0  # days after which what was said is half as recent; memory types fade on their own scale
 DAY = 86_400.0
-
-LEAST_STABILITY = 0.01
 
 Places = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float64]
@@ -102,15 +100,12 @@ def times(rows: Sequence[Row], said: Vector, plan: QueryPlan) -> tuple[Vector, V
     return inside, near
 
 
-def retention(facts: Matrix, tau_days: TauDays, now: datetime, use_gain: float = 1.0) -> Vector:
-    """R = exp(-dt / (tau * S)) since a memory was recorded or last used; a raw turn does not fade, nor does what is
-    frozen. Each use adds `use_gain` to S. `facts` are the last four of `units.FACTS`, each over all candidates.
+def retention(facts: Matrix, policy: RetentionPolicy, now: datetime) -> Vector:
+    """What is left of each memory (`strength.retentions`); a raw turn does not fade, nor does what is frozen. `facts`
+    are the last four of `units.FACTS`, each over all candidates.
     """
-    since, stability, uses, types = facts
-    taus = np.array([*(tau_days.of(type_) for type_ in MemoryType), 0.0])  # the last is of what has no type
-    scales = taus[types.astype(np.int64)] * (np.maximum(stability, LEAST_STABILITY) + use_gain * uses)
-    faded = np.exp(-np.maximum(now.timestamp() - since, 0.0) / DAY / np.where(scales > 0, scales, 1.0))
-    return np.where(scales > 0, faded, 1.0)
+    since, stability, uses, codes = facts
+    return strength.retentions(now.timestamp() - since, stability, uses, codes, policy)
 
 
 def recency(said: Vector, now: datetime) -> Vector:

@@ -20,11 +20,12 @@ from app.domain.asking import Wanted, can_answer
 from app.domain.event import Event, Role
 from app.domain.fusion import Evidence
 from app.domain.granularity import NO_UNITS, Granularity
-from app.domain.memory import Memory, MemoryType
+from app.domain.memory import Memory
 from app.domain.normalise import normalise
 from app.domain.pending import PendingScore
 from app.domain.rendering import Line
 from app.domain.secrets import mask
+from app.domain.strength import code, since
 
 NOTHING = Evidence()
 FACTS = ("is_turn", "said", "asks", "echo", "length", "session", "place", "since", "stability", "uses", "type")
@@ -32,7 +33,6 @@ FACTS = ("is_turn", "said", "asks", "echo", "length", "session", "place", "since
 _ASKS = re.compile(r"\?[\s\"')\]]*\Z")
 _PACKED = struct.Struct(f"={len(FACTS)}d")
 _NONE = frozenset[str]()
-_TYPES = {type_: float(number) for number, type_ in enumerate(MemoryType)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class Unit:
             float(event.place) if event is not None and event.place is not None else -1.0,
             self.since,
             memory.stability if memory else 1.0,
-            float(memory.use_count) if memory else 0.0,
-            _TYPES[memory.type] if memory and not memory.frozen else -1.0,
+            memory.use_count if memory else 0.0,
+            code(memory.type, memory.layer) if memory and not memory.frozen else -1.0,
         )
 
     @cached_property
@@ -157,7 +157,7 @@ class Unit:
         """When a memory was recorded or last used, in epoch seconds: from then on it fades."""
         if self.memory is None:
             return self.said
-        return max(self.memory.created_at, self.memory.last_used_at or self.memory.created_at).timestamp()
+        return since(self.memory).timestamp()
 
     @cached_property
     def lines(self) -> dict[Hashable, Line]:

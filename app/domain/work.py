@@ -16,6 +16,7 @@ class WorkKind(StrEnum):
     INDEX = "index"  # a user
     JOB = "job"  # a job that workers run
     REINDEX = "reindex"  # a job that whoever writes the index runs
+    REWRITE = "rewrite"  # a project: the index rid of what was erased, by whoever writes it
     TIDY = "tidy"  # a user
     WAKE = "wake"  # a user: decisions that were put off
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from app.erasure_log import ERASURES
+
 
 class EmbeddedError(Exception):
     """The embedded stack cannot run; `str()` is one message that says what to do."""
@@ -66,6 +68,10 @@ class Home:
     @property
     def key_file(self) -> Path:
         return self.path / "api_key"
+
+    @property
+    def erasure_log(self) -> Path:
+        return self.path / ERASURES
 
     @property
     def address_file(self) -> Path:

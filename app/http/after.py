@@ -16,7 +16,9 @@ from uuid import UUID
 from app.context import ProcessContext
 from app.domain.scope import UserScope
 from app.domain.served import LineHashes
-from app.services import recall, served
+from app.domain.strength import RETURNED
+from app.domain.work import WorkKind
+from app.services import lifecycle, served
 from app.storage.failures import ANY_FAILURE
 
 GATHER_SECONDS = 0.2  # how long notes are gathered into one transaction per user
@@ -113,10 +115,15 @@ class AfterAnswers:
         hashes = sorted(number for number in said if (scope, number) not in self._noted)
         if not hashes and not used:
             return
+        uses = {memory: RETURNED * times for memory, times in used.items()}
         with self._context.db.transaction(scope) as conn:
-            recall.record_usage(conn, scope, used, last)
+            wanted_back = lifecycle.note_uses(conn, scope, uses, last)
             served.note(conn, scope, hashes, first)
         self._noted |= {(scope, number) for number in hashes}
+        if wanted_back:
+            with self._context.db.transaction(scope) as conn:  # of its own: it waits for the user's lock
+                lifecycle.come_back(conn, scope, wanted_back, last)
+            self._context.hints.send(WorkKind.INDEX)
 
 
 def _by_user(answers: Iterable[Served]) -> dict[UserScope, list[Served]]:

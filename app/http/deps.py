@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header
 from pydantic import BaseModel
@@ -14,7 +15,7 @@ from app.context import ProcessContext
 from app.domain.access import Caller, KeyScope
 from app.domain.scope import Scope
 from app.http.after import AfterAnswers
-from app.http.gate import SCOPE_FIELD, WRITES, GatedRoute
+from app.http.gate import BINARY_FIELD, SCOPE_FIELD, WRITES, GatedRoute
 from app.http.idempotency import HEADER, Reply, WriteRequest, answer_once, replace_answer
 from app.storage import audit
 from app.storage.audit import AuditEntry
@@ -64,12 +65,13 @@ class Edge:
         return replace_answer(self.context.db, self.caller, self.write_request, scope, reply)
 
     def audit(self, conn: Connection, scope: Scope, action: str, target: tuple[str, str], **detail: Any) -> None:
-        """Record an act of this caller on `target` (kind, id)."""
+        """Record an act of this caller on `target` (kind, id); `job_id` is that of the job which does it."""
         user_id = getattr(scope, "user_id", None)
         entry = AuditEntry(
             self.context.new_id(), self.caller.actor, action, *target, user_id=user_id, request_id=self.request_id
         )
-        audit.add(conn, scope, replace(entry, detail=detail))
+        job_id: UUID | None = detail.pop("job_id", None)
+        audit.add(conn, scope, replace(entry, detail=detail, job_id=job_id))
 
 
 IdempotencyKey = Annotated[
@@ -116,20 +118,31 @@ def router(tag: str) -> APIRouter:
     return APIRouter(route_class=GatedRoute, tags=[tag])
 
 
-def operation(
-    operation_id: str, scope: KeyScope, method: str, *errors: int, body: bool = False, idempotent: bool = True
+# A file, as every generator of clients understands it (RELIABILITY 4.2: line-wise JSON and multipart are not).
+FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+def operation(  # noqa: PLR0913 - what a route declares
+    operation_id: str,
+    scope: KeyScope,
+    method: str,
+    *errors: int,
+    body: bool = False,
+    idempotent: bool = True,
+    file: bool = False,
 ) -> dict[str, Any]:
-    """Keyword arguments of a route: its id, the scope that its key needs, and every error that it can answer."""
+    """Keyword arguments of a route: its id, the scope that its key needs, and every error that it can answer. With
+    `file` the body is a file that the handler reads itself.
+    """
     statuses = {*COMMON_ERRORS, *errors}
     if method in WRITES:
         statuses |= {400, 408, 413} | ({409} if idempotent else set())
     if body:
         statuses |= set(BODY_ERRORS)
-    return {
-        "operation_id": operation_id,
-        "methods": [method],
-        "openapi_extra": {SCOPE_FIELD: scope.value, "x-mneme-errors": sorted(statuses)},
-    }
+    extra: dict[str, Any] = {SCOPE_FIELD: scope.value, "x-mneme-errors": sorted(statuses)}
+    if file:
+        extra |= {BINARY_FIELD: True, "requestBody": {"required": True, "content": FILE}}
+    return {"operation_id": operation_id, "methods": [method], "openapi_extra": extra}
 
 
 def answer(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -10,7 +10,7 @@ from app.domain.feedback import Feedback
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
 from app.http.idempotency import Reply
 from app.http.masking import Mask, masker
-from app.http.memory_answers import memory_answer
+from app.http.memory_answers import memory_answer, view
 from app.http.paging import Cursor, Limit, Page
 from app.http.schemas.feedback import FeedbackAnswer, FeedbackCreate, FeedbackGiven, FeedbackPage
 from app.services import feedback, memories
@@ -28,7 +28,8 @@ api = router("memories")
 def give(edge: WriteEdge, memory_id: UUID, body: FeedbackCreate) -> Response:
     """Say that a memory helped, is wrong, is outdated or is private. Nothing is deleted by it.
 
-    `helpful` counts as a use. `wrong` halves the confidence, the second one ends the memory. `outdated` ends it today.
+    `helpful` and `used` count as a use; one that decay had archived comes back. `wrong` halves the confidence and flags
+    the memory, the second one ends it. `outdated` ends it today.
     `private` archives it: recall leaves it out, also from earlier points of view, unless `include_archived`.
     """
     scope = edge.caller.reach(body.user_id)
@@ -41,9 +42,9 @@ def give(edge: WriteEdge, memory_id: UUID, body: FeedbackCreate) -> Response:
         done = {"signal": body.signal, "effect": given.effect, "feedback_id": str(said.id)}
         versions = {"version_before": given.version_before, "version": given.memory.version}
         edge.audit(conn, user, "memory.feedback", ("memory", str(memory_id)), **done, **versions)
-        hide = masker(conn, scope)
-        shown = feedback_answer(given.feedback, hide)
-        return Reply(FeedbackGiven(memory=memory_answer(given.memory, hide), feedback=shown, effect=given.effect))
+        seen = view(conn, scope, edge.context.clock())
+        shown = feedback_answer(given.feedback, seen.hide)
+        return Reply(FeedbackGiven(memory=memory_answer(given.memory, seen), feedback=shown, effect=given.effect))
 
     response = edge.write(scope, store)
     edge.context.hints.send(memories.INDEX)

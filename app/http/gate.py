@@ -24,6 +24,7 @@ from app.http.rates import RateLimiter
 from app.storage import keys
 
 SCOPE_FIELD = "x-mneme-scope"  # in the OpenAPI of each operation: the scope that its key needs
+BINARY_FIELD = "x-mneme-binary"  # in the OpenAPI of an operation whose body is a file, which its handler reads itself
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 INLINE_BODY = 16_384  # bytes; longer bodies are parsed on a thread, so that health answers meanwhile
 
@@ -52,6 +53,7 @@ class GatedRoute(APIRoute):
             if getattr(field.field_info, "in_", None) is ParamTypes.query
         )
         field = self.body_field
+        streams = bool((self.openapi_extra or {}).get(BINARY_FIELD))
 
         async def handle(request: Request) -> Response:
             context: ProcessContext = request.app.state.context
@@ -67,7 +69,7 @@ class GatedRoute(APIRoute):
             check_query(request, names)
             request.state.caller = caller
             request = StrictRequest(request.scope, request.receive)
-            if request.method in WRITES:
+            if request.method in WRITES and not streams:
                 await read_body(request, field)
             response = await inner(request)
             if ticket is not None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.domain.access import Caller
-from app.domain.scope import Scope
+from app.domain.scope import Scope, UserScope
 from app.errors import ConflictError, FieldError, InvalidInputError
 from app.http.sealing import seal, unseal
 from app.storage import idempotency
@@ -31,6 +31,12 @@ class KeyReusedError(InvalidInputError):
     """The key came with another request before."""
 
     code, title = "idempotency_key_reused", "Idempotency-Key reused"
+
+
+class AnswerErasedError(ConflictError):
+    """What the first request with this key made was erased since, and its answer with it."""
+
+    code, title = "answer_erased", "Erased since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,8 @@ def answer_once(  # noqa: PLR0913 - what a write is made of
         answer = replace(_stored(request, response), final=final)
         if sealed:
             answer = replace(answer, body=seal(answer.body, request.secret))
-        idempotency.store(conn, caller.project, caller.key_id, request.key, answer)
+        user_id = scope.user_id if isinstance(scope, UserScope) else None
+        idempotency.store(conn, caller.project, caller.key_id, request.key, answer, user_id=user_id)
         return response
 
 
@@ -96,7 +103,7 @@ def replace_answer(database: Database, caller: Caller, request: WriteRequest, sc
         if idempotency.replace(conn, caller.project, caller.key_id, request.key, _stored(request, response)):
             return response
         stored = idempotency.find(conn, caller.project, caller.key_id, request.key)
-    return response if stored is None else _again(stored, stored.body)
+    return response if stored is None or stored.status == idempotency.ERASED else _again(stored, stored.body)
 
 
 def _again(stored: StoredAnswer, body: bytes) -> Response:
@@ -115,6 +122,11 @@ def _begin(conn: Connection, caller: Caller, request: WriteRequest) -> StoredAns
     stored = idempotency.find(conn, caller.project, caller.key_id, request.key)
     if stored is None:
         return None
+    if stored.status == idempotency.ERASED:
+        raise AnswerErasedError(
+            "What the first request with this Idempotency-Key was about has been erased; send it under another key.",
+            errors=(FieldError(POINTER, "belongs to what was erased", "erased"),),
+        )
     if stored.request_hash != request.request_hash:
         raise KeyReusedError(
             "This Idempotency-Key belongs to another request.",

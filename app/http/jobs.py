@@ -137,15 +137,25 @@ def list_items(
 
 
 def about_of(kind: JobKind, scope: JobScope | None) -> dict[str, str]:
-    """What a job is limited to; raises InvalidInputError for a session without its user, and where nothing can be."""
+    """What a job is limited to; raises InvalidInputError for a session without its user, and for a limit that the kind
+    does not have.
+    """
     about = scope.model_dump(exclude_none=True) if scope else {}
     if "session_id" in about and "user_id" not in about:
         raise InvalidInputError(
             "A session needs its user.", errors=(FieldError("/scope/user_id", "is missing", "missing"),)
         )
+    if "session_id" in about and kind is JobKind.DECAY:
+        raise InvalidInputError(
+            "This kind is over whole users.", errors=(FieldError("/scope/session_id", "must be left out", "invalid"),)
+        )
     if about and kind is JobKind.REINDEX:
         raise InvalidInputError(
             "This kind is always over everything.", errors=(FieldError("/scope", "must be left out", "invalid"),)
+        )
+    if "session_id" in about and kind is JobKind.SLEEP:
+        raise InvalidInputError(
+            "This kind is over users.", errors=(FieldError("/scope/session_id", "must be left out", "invalid"),)
         )
     return about
 

@@ -1,4 +1,4 @@
-"""`/v1/memories`: list, write directly, read, patch with If-Match, delete, history, links."""
+"""`/v1/memories`: list, write directly, read, patch with If-Match, delete, links."""
 
 import re
 from datetime import datetime
@@ -9,32 +9,33 @@ from fastapi import Header, Query
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
+from app.domain.erasure import Erasure, Order, TargetKind
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import normal_key, text_hash
 from app.errors import FieldError, InvalidInputError, PreconditionRequiredError
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
+from app.http.erasures import erase, order_of
 from app.http.idempotency import Reply
 from app.http.masking import masker
-from app.http.memory_answers import link_answer, memory_answer, tagged, version_answer
+from app.http.memory_answers import link_answer, memory_answer, tagged, view
 from app.http.paging import Cursor, Limit, Page
 from app.http.schemas.fields import AppId, Instant
 from app.http.schemas.memory import (
     MemoryAnswer,
     MemoryCreate,
-    MemoryHistory,
     MemoryLinks,
     MemoryPage,
     MemoryPatch,
     StatusFilter,
 )
-from app.services import memories
+from app.services import lifecycle, memories
 from app.services.memories import MemoryChanges, NewMemory
 from app.storage.db import Connection
 from app.storage.memories import MemoryQuery
 from app.storage.memory_edits import MemoryDraft, Place
 
 KEY_PARTS = frozenset({"subject", "attribute", "value"})
-NULLABLE = KEY_PARTS | {"event_time", "valid_from", "valid_to"}
+NULLABLE = KEY_PARTS | {"event_time", "valid_from", "valid_to", "expires_at", "review_at"}
 ENTITY_TAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 
 IfMatch = Annotated[
@@ -61,6 +62,8 @@ def list_page(  # noqa: PLR0913, PLR0917 - filters
     to: Annotated[Instant | None, Query(description="said before")] = None,
     as_of: Annotated[Instant | None, Query(description="as things stood then, in the time of the conversation")] = None,
     known_at: Annotated[Instant | None, Query(description="as we had it recorded then")] = None,
+    review_before: Annotated[Instant | None, Query(description="due for review before then")] = None,
+    flagged: Annotated[bool | None, Query(description="called wrong, and nobody has looked since")] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> Response:
@@ -70,7 +73,7 @@ def list_page(  # noqa: PLR0913, PLR0917 - filters
     wanted = StatusFilter.ACTIVE if status is None else status
     filters = {
         "user": user_id, "session": session, "type": type_, "status": wanted, "q": q, "entity": entity,
-        "from": from_, "to": to, "as_of": as_of, "known_at": known_at,
+        "from": from_, "to": to, "as_of": as_of, "known_at": known_at, "review": review_before, "flagged": flagged,
     }  # fmt: skip
     page = Page(edge.caller, "memories", filters, limit, cursor)
     after = page.after(datetime, UUID)
@@ -84,14 +87,17 @@ def list_page(  # noqa: PLR0913, PLR0917 - filters
         occurred_to=to,
         as_of=as_of,
         known_at=known_at,
+        review_before=review_before,
+        flagged=flagged,
+        now=edge.context.clock(),
         after=(after[0], after[1]) if after else None,
         limit=page.limit + 1,
     )
     with edge.read(scope) as conn:
         found = memories.page(conn, scope, query)
-        hide = masker(conn, scope)
+        seen = view(conn, scope, edge.context.clock())
     kept, next_cursor = page.cut(found, lambda memory: (memory.created_at, memory.id))
-    return answer(MemoryPage(items=[memory_answer(memory, hide) for memory in kept], next_cursor=next_cursor))
+    return answer(MemoryPage(items=[memory_answer(memory, seen) for memory in kept], next_cursor=next_cursor))
 
 
 @api.api_route(
@@ -104,6 +110,7 @@ def list_page(  # noqa: PLR0913, PLR0917 - filters
 def create(edge: WriteEdge, body: MemoryCreate) -> Response:
     """Write a memory directly."""
     scope = edge.caller.user(body.user_id, body.session_id)
+    check_ahead(body.expires_at, edge.context.clock())
     encoded = memories.encode(edge.context.encoder, body.text)
     draft = MemoryDraft(
         text=body.text,
@@ -118,6 +125,8 @@ def create(edge: WriteEdge, body: MemoryCreate) -> Response:
         subject=normal_key(body.subject),
         attribute=normal_key(body.attribute),
         value=normal_key(body.value),
+        expires_at=body.expires_at,
+        review_at=body.review_at,
     )
     session = body.session_id or edge.caller.session_id
     place = Place(body.occurred_at or edge.context.clock(), session, body.agent_id)
@@ -125,10 +134,12 @@ def create(edge: WriteEdge, body: MemoryCreate) -> Response:
     memory_id = edge.context.new_id()
 
     def store(conn: Connection) -> Reply:
+        now = edge.context.clock()
+        lifecycle.expire(conn, scope, now)  # what is said again after its time is new
         memory, fresh = memories.create(conn, scope, memory_id, new, encoded, actor=edge.caller.actor)
         if fresh:
             edge.audit(conn, scope, "memory.create", ("memory", str(memory.id)))
-        return tagged(memory, masker(conn, scope), status=201 if fresh else 200)
+        return tagged(memory, view(conn, scope, now), status=201 if fresh else 200)
 
     response = edge.write(scope, store)
     edge.context.hints.send(memories.INDEX)
@@ -146,7 +157,7 @@ def get(edge: ReadEdge, memory_id: UUID) -> Response:
     with edge.read(scope) as conn:
         memory = memories.get(conn, scope, memory_id)
         edge.caller.see(memory.session_id, "memory")
-        return tagged(memory, masker(conn, scope)).response()
+        return tagged(memory, view(conn, scope, edge.context.clock())).response()
 
 
 @api.api_route(
@@ -163,6 +174,7 @@ def update(edge: WriteEdge, memory_id: UUID, body: MemoryPatch, if_match: IfMatc
         )
     versions = matching(if_match)
     changes = changes_of(body)
+    check_ahead(changes.expires_at, edge.context.clock())
     scope = edge.caller.reach()
     encoded = memories.encode(edge.context.encoder, changes.text) if changes.text is not None else None
 
@@ -171,7 +183,7 @@ def update(edge: WriteEdge, memory_id: UUID, body: MemoryPatch, if_match: IfMatc
         memory = memories.patch(conn, scope, memory_id, changes, encoded, versions=versions, actor=edge.caller.actor)
         user = edge.caller.user(memory.user_id)
         edge.audit(conn, user, "memory.update", ("memory", str(memory_id)), fields=sorted(changes.given))
-        return tagged(memory, masker(conn, scope))
+        return tagged(memory, view(conn, scope, edge.context.clock()))
 
     response = edge.write(scope, store)
     edge.context.hints.send(memories.INDEX)
@@ -184,37 +196,18 @@ def update(edge: WriteEdge, memory_id: UUID, body: MemoryPatch, if_match: IfMatc
     **operation("memories_delete", KeyScope.MEMORIES_WRITE, "DELETE", 404, 412),
 )
 def delete(edge: WriteEdge, memory_id: UUID, if_match: IfMatch = None) -> Response:
-    """Delete a memory: its text leaves every table and the index. The events that it came from stay."""
+    """Delete a memory: its text leaves every table and the index, what only it had replaced holds again. The events
+    that it came from stay. The receipt is at the `Location`.
+    """
     versions = None if if_match is None else matching(if_match)
     scope = edge.caller.reach()
 
-    def store(conn: Connection) -> Reply:
+    def act(conn: Connection, order: Order, key: bytes) -> Erasure:
         edge.caller.see(memories.get(conn, scope, memory_id).session_id, "memory")
-        user = memories.delete(conn, scope, memory_id, versions=versions, actor=edge.caller.actor)
-        edge.audit(conn, user, "memory.delete", ("memory", str(memory_id)))
-        return Reply(None, 204)
+        return memories.delete(conn, scope, memory_id, order, key, versions=versions)
 
-    response = edge.write(scope, store)
-    edge.context.hints.send(memories.INDEX)
-    return response
-
-
-@api.api_route(
-    "/v1/memories/{memory_id}/history",
-    response_model=MemoryHistory,
-    **operation("memories_history", KeyScope.MEMORIES_READ, "GET", 404),
-)
-def history(edge: ReadEdge, memory_id: UUID, limit: Limit = None, cursor: Cursor = None) -> Response:
-    """Every version of a memory, with who changed what and when."""
-    scope = edge.caller.reach()
-    page = Page(edge.caller, "history", {"memory": memory_id}, limit, cursor)
-    after = page.after(int)
-    with edge.read(scope) as conn:
-        edge.caller.see(memories.get(conn, scope, memory_id).session_id, "memory")
-        found = memories.history(conn, scope, memory_id, after=after[0] if after else 0, limit=page.limit + 1)
-        hide = masker(conn, scope)
-    kept, next_cursor = page.cut(found, lambda version: (version.version,))
-    return answer(MemoryHistory(items=[version_answer(version, hide) for version in kept], next_cursor=next_cursor))
+    order = order_of(edge, TargetKind.MEMORY, str(memory_id))
+    return erase(edge, scope, order, act, body=False, audit="memory.delete")
 
 
 @api.api_route(
@@ -252,6 +245,13 @@ def matching(header: str) -> tuple[int, ...] | None:
         field = FieldError("header:If-Match", 'is a version in quotes, as in "3"', "invalid")
         raise InvalidInputError("If-Match does not name a version.", errors=(field,))
     return tuple(int(match[1]) for match in matches if match)
+
+
+def check_ahead(expires_at: datetime | None, now: datetime) -> None:
+    """Raise InvalidInputError for an expiry that has passed: such a memory would never be seen."""
+    if expires_at is not None and expires_at <= now:
+        field = FieldError("/expires_at", "must be later than now", "past")
+        raise InvalidInputError("The memory would be over already.", errors=(field,))
 
 
 def changes_of(body: MemoryPatch) -> MemoryChanges:

@@ -1,19 +1,42 @@
-"""Memories and their versions as answers show them: secrets masked, calendar dates as text with their precision."""
+"""Memories as answers show them: secrets masked, calendar dates as text with their precision."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from app.domain.memory import Memory, MemoryStatus, MemoryType, Source
+from app.domain import lifecycle
+from app.domain.memory import Memory, MemoryStatus, Source
+from app.domain.policy import Policy
+from app.domain.scope import Scope
+from app.domain.secrets import mask
+from app.domain.strength import LAYERS, strengths
 from app.http.idempotency import Reply
-from app.http.masking import Mask, mask_values
-from app.http.schemas.memory import LinkDirection, LinkType, MemoryAnswer, MemoryLink, MemoryVersionAnswer
+from app.http.masking import Mask, as_is, mask_values
+from app.http.schemas.memory import LinkDirection, LinkType, MemoryAnswer, MemoryLink
 from app.http.schemas.recall import SourceAnswer
+from app.services import policy as policies
+from app.storage.db import Connection
 from app.storage.links import Link
-from app.storage.memories import MemoryVersion
 
 
-def tagged(memory: Memory, hide: Mask, *, status: int = 200) -> Reply:
+@dataclass(frozen=True, slots=True)
+class View:
+    """How memories are shown: what hides secrets, and the policy and the moment that say how they stand."""
+
+    hide: Mask
+    policy: Policy
+    now: datetime
+
+
+def view(conn: Connection, scope: Scope, now: datetime) -> View:
+    """The view of a project at `now`."""
+    policy = policies.effective(conn, scope)
+    return View(as_is if policy.secrets.vault else mask, policy, now)
+
+
+def tagged(memory: Memory, seen: View, *, status: int = 200) -> Reply:
     """A memory with its version as ETag."""
-    return Reply(memory_answer(memory, hide), status, {"ETag": f'"{memory.version}"'})
+    return Reply(memory_answer(memory, seen), status, {"ETag": f'"{memory.version}"'})
 
 
 def source_answers(sources: Iterable[Source]) -> list[SourceAnswer]:
@@ -29,8 +52,10 @@ def source_answers(sources: Iterable[Source]) -> list[SourceAnswer]:
     ]
 
 
-def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
+def memory_answer(memory: Memory, seen: View) -> MemoryAnswer:
     """A memory as it is shown."""
+    hide = seen.hide
+    (stands,) = strengths([memory], seen.policy.retention, seen.now)
     dates = {
         name: (date.text, date.precision) if date else (None, None)
         for name, date in (
@@ -49,8 +74,10 @@ def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
         subject=memory.subject,
         attribute=memory.attribute,
         value=memory.value if memory.value is None else hide(memory.value),
-        status=memory.status,
+        status=lifecycle.status_at(memory, seen.now),
         frozen=memory.frozen,
+        flagged=memory.flagged,
+        faded=lifecycle.faded(memory, stands, seen.policy.lifecycle),
         event_time=dates["event_time"][0],
         event_time_precision=dates["event_time"][1],
         valid_from=dates["valid_from"][0],
@@ -62,9 +89,14 @@ def memory_answer(memory: Memory, hide: Mask) -> MemoryAnswer:
         live_until=memory.live_until,
         importance=memory.importance,
         confidence=memory.confidence,
-        strength=memory.stability,
+        strength=round(stands.strength, 6),
+        retention=round(stands.retention, 6),
+        stability=memory.stability,
+        layer=LAYERS[memory.layer],
         use_count=memory.use_count,
         last_used_at=memory.last_used_at,
+        expires_at=memory.expires_at,
+        review_at=memory.review_at,
         superseded_by=memory.superseded_by,
         version=memory.version,
         metadata=mask_values(memory.metadata, hide),
@@ -89,30 +121,4 @@ def link_answer(link: Link, hide: Mask) -> MemoryLink:
         text=hide(link.other_text),
         status=MemoryStatus(link.other_status),
         created_at=link.created_at,
-    )
-
-
-def version_answer(version: MemoryVersion, hide: Mask) -> MemoryVersionAnswer:
-    """A version as it is shown."""
-    return MemoryVersionAnswer(
-        version=version.version,
-        change=version.change,
-        reason=version.reason,
-        actor=version.actor,
-        type=MemoryType(version.type),
-        text=hide(version.text),
-        subject=version.subject,
-        attribute=version.attribute,
-        value=version.value if version.value is None else hide(version.value),
-        status=MemoryStatus(version.status),
-        frozen=version.frozen,
-        event_time=version.event_time,
-        valid_from=version.valid_from,
-        valid_to=version.valid_to,
-        live_from=version.live_from,
-        live_until=version.live_until,
-        importance=version.importance,
-        confidence=version.confidence,
-        recorded_at=version.recorded_at,
-        recorded_until=version.recorded_until,
     )

@@ -22,6 +22,11 @@ HEADERS_LIMIT = 32_768  # bytes of all names and values
 PATH_LIMIT = 4_096  # bytes
 BODY_IDLE_SECONDS = 15.0  # between two pieces of a body
 BODY_SECONDS = 60.0  # for a whole body
+# Bodies that go to a file and not into memory: bytes at most, and seconds for the whole of it.
+UPLOADS = {
+    "/v1/cubes/import": (2 * 1024**3, 3_600.0),  # about 800,000 memories with vectors
+    "/v1/cubes/artefacts": (64 * 1024**2, 600.0),
+}
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger("mneme.http")
 
@@ -57,10 +62,12 @@ class TopMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             check_head(scope)
-            limit = self.settings.body_limit_bytes
+            limit, seconds = self.settings.body_limit_bytes, BODY_SECONDS
             if scope["method"] == "POST" and scope["path"] == "/v1/events":
                 limit = self.settings.events_body_limit_bytes
-            await self.app(scope, limited(receive, headers, limit), reply)
+            elif scope["method"] == "POST":
+                limit, seconds = UPLOADS.get(scope["path"], (limit, seconds))
+            await self.app(scope, limited(receive, headers, limit, seconds), reply)
         except MnemeError as error:
             if status:
                 raise
@@ -124,7 +131,7 @@ def check_head(scope: Scope) -> None:
             raise InvalidInputError(f"The {place} contains a control character.", errors=(field,))
 
 
-def limited(receive: Receive, headers: list[tuple[bytes, bytes]], limit: int) -> Receive:
+def limited(receive: Receive, headers: list[tuple[bytes, bytes]], limit: int, seconds: float = BODY_SECONDS) -> Receive:
     """`receive` with a cap on the body's size and on the time it may take; refuses compressed bodies."""
     told = dict(headers)
     coding = told.get(b"content-encoding", b"identity").strip().lower()
@@ -135,7 +142,7 @@ def limited(receive: Receive, headers: list[tuple[bytes, bytes]], limit: int) ->
     if length.isdigit() and int(length[:20]) > limit:
         raise too_large
     seen = 0
-    deadline = time.monotonic() + BODY_SECONDS
+    deadline = time.monotonic() + seconds
     complete = False
 
     async def receive_some() -> Message:

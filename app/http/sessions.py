@@ -5,17 +5,17 @@ from datetime import datetime
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
+from app.domain.erasure import TargetKind
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
+from app.http.erasures import erase, order_of
 from app.http.events import event_answer
-from app.http.idempotency import Reply
 from app.http.masking import masker
 from app.http.paging import Cursor, Limit, Page
 from app.http.schemas.fields import AppId
 from app.http.schemas.user import SessionAnswer, SessionDetail, SessionPage
 from app.http.users import AppIdPath
-from app.services import sessions
+from app.services import erasures, sessions
 from app.storage import outcomes
-from app.storage.db import Connection
 from app.storage.sessions import Session
 
 api = router("sessions")
@@ -61,19 +61,12 @@ def get(edge: ReadEdge, session_id: AppIdPath, user_id: AppId) -> Response:
     **operation("sessions_delete", KeyScope.MEMORIES_WRITE, "DELETE", 404),
 )
 def delete(edge: WriteEdge, session_id: AppIdPath, user_id: AppId) -> Response:
-    """Delete a session: its turns, and the memories that rest on nothing else."""
+    """Delete a session: its turns, and the memories that rest on nothing else. The receipt is at the `Location`."""
     scope = edge.caller.user(user_id, session_id)
-
-    def remove(conn: Connection) -> Reply:
-        removed = sessions.delete(conn, scope, session_id, actor=edge.caller.actor)
-        edge.audit(
-            conn, scope, "session.delete", ("session", session_id), events=removed.events, memories=removed.memories
-        )
-        return Reply(None, 204)
-
-    response = edge.write(scope, remove)
-    edge.context.hints.send(sessions.INDEX)
-    return response
+    order = order_of(edge, TargetKind.SESSION, session_id)
+    return erase(
+        edge, scope, order, lambda c, o, key: erasures.session(c, scope, o, key), body=False, audit="session.delete"
+    )
 
 
 def session_answer(session: Session) -> SessionAnswer:

@@ -9,7 +9,7 @@ import time
 from app.context import ProcessContext
 from app.domain.work import WorkKind
 from app.index.protocol import IndexUnavailableError
-from app.ledger import indexing, rebuild, upkeep
+from app.ledger import erasing, indexing, rebuild, upkeep
 from app.ledger.runner import Runner, Stage
 from app.services.collections import ensure_live
 from app.storage.failures import TRANSIENT
@@ -25,6 +25,7 @@ BROKEN: tuple[type[Exception], ...] = (IndexUnavailableError, *TRANSIENT)
 INDEX_STAGES = {
     WorkKind.INDEX.value: Stage(indexing.run),
     WorkKind.REINDEX.value: Stage(rebuild.run, deadline=6 * 3600.0),  # a rebuild of millions of points takes hours
+    WorkKind.REWRITE.value: Stage(erasing.rewrite),
 }
 
 

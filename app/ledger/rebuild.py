@@ -55,8 +55,12 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
     while True:
         lease.check()
         done, finished = _step(context, context.index, building, counts, done)
-        if finished or time.monotonic() >= until:
+        if finished or time.monotonic() >= until or counts.get("rounds", 0) >= MOST_ROUNDS:
             break
+    if counts.get("rounds", 0) >= MOST_ROUNDS:
+        with context.db.transaction(scope) as conn:  # the next try verifies anew, and does not only repeat the verdict
+            job_progress.advance(conn, scope, job_id, done, {k: v for k, v in counts.items() if k != "rounds"})
+        raise RebuildError(f"{building.name} still differs from PostgreSQL after {MOST_ROUNDS} repairs")
     with context.db.transaction(scope) as conn:
         if finished:
             old = read_live(context)
@@ -131,8 +135,10 @@ def _step(
         found = compare_user(context.db, index, building, user)
         if found.size:
             counts["repaired"] = counts.get("repaired", 0) + found.size
-            counts["again"] = True
             repair_collection(context.db, index, building, user, found)
+            # Rows that change while all this goes on differ for a moment; what a repair cannot mend is looked at again.
+            if compare_user(context.db, index, building, user).size:
+                counts["again"] = True
         return done, False
     counts.pop("project", None)
     counts.pop("user", None)
@@ -141,8 +147,6 @@ def _step(
         return done, False
     if counts.pop("again", False):
         counts["rounds"] = counts.get("rounds", 0) + 1
-        if counts["rounds"] >= MOST_ROUNDS:
-            raise RebuildError(f"{building.name} still differs from PostgreSQL after {MOST_ROUNDS} repairs")
         return done, False
     return done, True
 

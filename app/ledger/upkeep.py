@@ -1,5 +1,4 @@
-"""Maintenance on schedules: old idempotency keys and hashes, health of memories, left-over collections, drift of
-PostgreSQL and index.
+"""Maintenance on schedules: decay, sleep, seals, old keys and hashes, health of memories, left-over collections, drift.
 
 Run by workers, and by the embedded gateway for what needs the index. Every piece may be run at any time, and twice.
 """
@@ -13,10 +12,14 @@ from app.domain.scope import ProjectScope, UserScope
 from app.domain.served import REMEMBERED
 from app.domain.work import WorkKind
 from app.index.protocol import MemoryIndex
+from app.ledger import ageing
 from app.ledger.health import count_project, measure_user
 from app.ledger.runner import Runner
+from app.services import audit, jobs
 from app.services.collections import ensure_live, read_targets
-from app.storage import collections, idempotency, points, schedules, scopes, served, unindex, work
+from app.services.policy import effective
+from app.storage import collections, idempotency, points, schedules, scopes, served, sleeping, unindex, work
+from app.storage import jobs as job_store
 from app.storage.collections import CollectionState
 
 SCHEDULES = {  # seconds
@@ -24,11 +27,16 @@ SCHEDULES = {  # seconds
     "forget_served": 86_400,
     "count_memories": 600,
     "measure_health": 86_400,
+    "seal_audit": 60,
+    "decay": 86_400,
+    "sleep_users": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
+    "erase_aged": 86_400,
     "optimize_index": 86_400,
 }
 NEEDS_INDEX = frozenset({"drop_collections", "check_drift", "optimize_index"})
+SCHEDULED = "schedule"  # who asked for a job of the night
 KEPT = timedelta(days=1)  # an idempotency key, at least
 PAGE = 500
 
@@ -80,6 +88,43 @@ def measure_health(context: ProcessContext) -> None:
             after = scope
         if len(page) < PAGE:
             return
+
+
+def erase_aged(context: ProcessContext) -> None:
+    """Erase what the policy of each project keeps no longer."""
+    for scope in _projects(context):
+        ageing.erase_aged(context, scope)
+
+
+def seal_audit(context: ProcessContext) -> None:
+    """Append to the chain of each project what happened since the last run."""
+    for scope in _projects(context):
+        more = True
+        while more:
+            with context.db.transaction(scope) as conn:
+                more = audit.seal(conn, scope) is not None
+
+
+def decay(context: ProcessContext) -> None:
+    """Ask for a decay sweep of every project that has none under way."""
+    for scope in _projects(context):
+        with context.db.transaction(scope) as conn:
+            if not job_store.is_open(conn, scope, "decay"):
+                jobs.create(conn, scope, context.new_id(), "decay", {}, dry_run=False, actor=SCHEDULED)
+    context.hints.send(WorkKind.JOB)
+
+
+def sleep_users(context: ProcessContext) -> None:
+    """Ask for the sleep of each project that has users whose memories changed since their last one."""
+    for scope in _projects(context):
+        with context.db.transaction(scope) as conn:
+            if (
+                effective(conn, scope).sleep.enabled
+                and not job_store.is_open(conn, scope, "sleep")
+                and sleeping.count_users(conn, scope, changed_only=True)
+            ):
+                jobs.create(conn, scope, context.new_id(), "sleep", {}, dry_run=False, actor=SCHEDULED)
+    context.hints.send(WorkKind.JOB)
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -157,6 +202,10 @@ RUN: dict[str, Callable[[ProcessContext], None]] = {
     "forget_served": forget_served,
     "count_memories": count_memories,
     "measure_health": measure_health,
+    "erase_aged": erase_aged,
+    "seal_audit": seal_audit,
+    "decay": decay,
+    "sleep_users": sleep_users,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.feedback import Feedback, FeedbackEffect, FeedbackSignal, Judgement, judge
+from app.domain.feedback import USES, Feedback, FeedbackEffect, FeedbackSignal, Judgement, judge
 from app.domain.memory import Memory
 from app.domain.scope import Scope, UserScope
+from app.domain.strength import LAPSE, USED
 from app.errors import NotFoundError
-from app.services import memories
+from app.services import lifecycle, memories
 from app.storage import changes, work
 from app.storage import feedback as store
+from app.storage import lifecycle as lifecycle_store
 from app.storage import memories as memory_store
 from app.storage.db import Connection
 
@@ -53,13 +55,23 @@ def give(  # noqa: PLR0913 - what is said of what, when, by whom
         raise NotFoundError("There is no such memory.")
     judgement = judge(memory, said.signal, store.wrongs(conn, scope, memory_id), now)
     feedback = store.add(conn, scope, said.id, memory_id, (said.signal.value, said.note, said.query))
-    if said.signal is FeedbackSignal.HELPFUL:
-        store.strengthen(conn, scope, memory_id, now)
-    elif _changes(memory, judgement):
+    effect = judgement.effect
+    if said.signal in USES:
+        wanted_back = lifecycle.note_uses(conn, scope, {memory_id: USED}, now)
+        if wanted_back and lifecycle.come_back(conn, scope, wanted_back, now):
+            effect = FeedbackEffect.RESTORED
+    elif _changes(memory, judgement) or (said.signal is FeedbackSignal.PRIVATE and _put_away(conn, scope, memory)):
         store.apply(conn, scope, memory_id, judgement, said.signal, actor=actor)
         work.enqueue(conn, scope, memories.INDEX)
         work.enqueue_tidy(conn, scope)
-    return Given(memories.get(conn, scope, memory_id), feedback, judgement.effect, memory.version)
+    if said.signal is FeedbackSignal.WRONG:
+        lifecycle_store.weaken(conn, scope, memory_id, 1.0 if memory.frozen else LAPSE)
+    return Given(memories.get(conn, scope, memory_id), feedback, effect, memory.version)
+
+
+def _put_away(conn: Connection, scope: UserScope, memory: Memory) -> bool:
+    """Whether a sweep archived it: then it takes a version that says private, or use would bring it back."""
+    return any(found.put_away for found in lifecycle_store.touched(conn, scope, [memory.id]))
 
 
 def _changes(memory: Memory, judgement: Judgement) -> bool:

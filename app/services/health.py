@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from app.domain.health import Health, assess
-from app.domain.policy import RetentionPolicy
+from app.domain.policy_lifecycle import RetentionPolicy
 from app.domain.scope import UserScope
 from app.services.policy import effective
 from app.storage import changes, health

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from app.domain import lexical
 from app.domain.dates import CalendarDate
+from app.domain.erasure import Erasure, Order
 from app.domain.memory import Memory, MemoryType
 from app.domain.normalise import text_hash
 from app.domain.scope import Scope, UserScope
@@ -23,12 +24,12 @@ from app.errors import (
     PreconditionFailedError,
 )
 from app.inference.protocol import Encoder
-from app.services import policy
-from app.storage import changes, events, memories, memory_edits, vectors, work
+from app.services import erasures, policy
+from app.storage import changes, erasing, events, memories, memory_edits, vectors, work
 from app.storage import links as link_store
 from app.storage.db import Connection
 from app.storage.links import Link
-from app.storage.memories import MemoryQuery, MemoryVersion
+from app.storage.memories import MemoryQuery
 from app.storage.memory_edits import MemoryDraft, Place
 from app.storage.vectors import StoredVector
 
@@ -76,6 +77,8 @@ class MemoryChanges:
     subject: str | None = None
     attribute: str | None = None
     value: str | None = None
+    expires_at: datetime | None = None
+    review_at: datetime | None = None
 
 
 def encode(encoder: Encoder, text: str) -> Encoded:
@@ -96,12 +99,6 @@ def get(conn: Connection, scope: Scope, memory_id: UUID) -> Memory:
     return found
 
 
-def history(conn: Connection, scope: Scope, memory_id: UUID, *, after: int, limit: int) -> list[MemoryVersion]:
-    """The versions of one memory; raises NotFoundError."""
-    get(conn, scope, memory_id)
-    return memories.history(conn, scope, memory_id, after=after, limit=limit)
-
-
 def links(  # noqa: PLR0913 - whose, as far as the caller sees, one page
     conn: Connection,
     scope: Scope,
@@ -120,7 +117,7 @@ def create(  # noqa: PLR0913 - what, with its vectors, by whom
     conn: Connection, scope: UserScope, memory_id: UUID, new: NewMemory, encoded: Encoded, *, actor: str
 ) -> tuple[Memory, bool]:
     """Write a memory, or find the active one that says the same; the flag says whether it is new."""
-    _refuse_secret(conn, scope, new.draft.text)
+    refuse_secret(conn, scope, new.draft.text)
     changes.lock_user(conn, scope)
     same = memories.active_by_hash(conn, scope, new.draft.text_hash)
     if same is not None:
@@ -134,7 +131,7 @@ def create(  # noqa: PLR0913 - what, with its vectors, by whom
     if missing:
         raise InvalidInputError("Some sources are not events of this user.", errors=missing)
     memory_edits.add(conn, scope, memory_id, new.draft, new.place, new.source_ids, actor=actor)
-    _store_vectors(conn, scope, memory_id, encoded)
+    store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, INDEX)
     work.enqueue_tidy(conn, scope)
     return get(conn, scope, memory_id), True
@@ -165,24 +162,26 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
         )
     draft = _changed(memory, wanted)
     if draft.text != memory.text:
-        _refuse_secret(conn, scope, draft.text)
+        refuse_secret(conn, scope, draft.text)
     same = memories.active_by_hash(conn, scope, draft.text_hash)
     if same not in {None, memory_id}:
         raise SameTextError("Another active memory says the same.", errors=(FieldError("/text", f"is {same}", "same"),))
     memory_edits.patch(conn, scope, memory_id, draft, actor=actor)
     if encoded is not None:
-        _store_vectors(conn, scope, memory_id, encoded)
+        store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, INDEX)
     work.enqueue_tidy(conn, scope)
     return get(conn, scope, memory_id)
 
 
-def delete(
-    conn: Connection, project: Scope, memory_id: UUID, *, versions: Sequence[int] | None, actor: str
-) -> UserScope:
-    """Delete a memory: its text goes from every table and its point from the index. Answers whose it was."""
+def delete(  # noqa: PLR0913 - what, by whom, over which version
+    conn: Connection, project: Scope, memory_id: UUID, order: Order, key: bytes, *, versions: Sequence[int] | None
+) -> Erasure:
+    """Delete a memory, which is an erasure: its text goes from every table and its point from the index. `versions`
+    are as for `patch`, `key` is random.
+    """
     scope = _user_of(conn, project, memory_id)
-    changes.lock_user(conn, scope)
+    erasing.begin(conn, scope)
     memory = memories.get(conn, scope, memory_id, lock=True)
     if memory is None:
         raise NotFoundError("There is no such memory.")
@@ -191,10 +190,7 @@ def delete(
             f"The memory is at version {memory.version} now.",
             errors=(FieldError("header:If-Match", f"the version is {memory.version}", "stale"),),
         )
-    memory_edits.erase(conn, scope, [memory_id], actor=actor)
-    work.enqueue(conn, scope, INDEX)
-    work.enqueue_tidy(conn, scope)
-    return scope
+    return erasures.memory(conn, scope, memory_id, order, key)
 
 
 def _user_of(conn: Connection, project: Scope, memory_id: UUID) -> UserScope:
@@ -216,18 +212,22 @@ def _changed(memory: Memory, changes: MemoryChanges) -> MemoryDraft:
         subject=memory.subject,
         attribute=memory.attribute,
         value=memory.value if changes.text in {None, memory.text} else None,  # another text says another value
+        expires_at=memory.expires_at,
+        review_at=memory.review_at,
     )
     given = {name: getattr(changes, name) for name in changes.given}
     draft = replace(draft, **given)
     return replace(draft, text_hash=text_hash(draft.text))
 
 
-def _refuse_secret(conn: Connection, scope: Scope, text: str) -> None:
+def refuse_secret(conn: Connection, scope: Scope, text: str, pointer: str = "/text") -> None:
+    """Raises InvalidInputError for a text with a secret where the policy has no vault for them."""
     if contains_secret(text) and not policy.effective(conn, scope).secrets.vault:
-        field = FieldError("/text", "holds a password, token, key or card number", "secret")
+        field = FieldError(pointer, "holds a password, token, key or card number", "secret")
         raise InvalidInputError("Secrets do not become memories under this policy.", errors=(field,))
 
 
-def _store_vectors(conn: Connection, scope: UserScope, memory_id: UUID, encoded: Encoded) -> None:
+def store_vectors(conn: Connection, scope: UserScope, memory_id: UUID, encoded: Encoded) -> None:
+    """Keep the vectors of a memory's text."""
     sparse = lexical.document_vector(encoded.text, lexical.TEXT_LENGTH)
     vectors.upsert(conn, scope, encoded.model, [StoredVector(memory_id, "memory", encoded.dense, sparse)])

@@ -1,12 +1,11 @@
 """A recall in steps, so that no transaction is open while the encoder or the index is asked:
 
 prepare (tx) -> recall_search.ask -> recall_search.search, or fall_back (tx) -> gather (tx) -> recall_answer.compose ->
-record_usage (tx)
+lifecycle.note_uses (tx)
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from uuid import UUID
 
 from app.domain.birthdays import Birthday
@@ -16,7 +15,6 @@ from app.domain.pending import rank_pending
 from app.domain.policy import Policy
 from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery, understand
 from app.domain.ranking import Item, rank
-from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
 from app.domain.sufficiency import Judgement
 from app.domain.units import NOTHING, Candidates, Row, Unit
@@ -131,7 +129,7 @@ def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, hits: Hit
     encoder computes, this costs no time.
     """
     policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
-    memories = recall_units.shown(reads.memories(hits.memories), policy, query.now)
+    memories = recall_units.shown(reads.memories(hits.memories), policy, query)
     if Kind.EVENT in query.narrowing.searched:
         turns = reads.turns(_wanted(query, prepared, hits, memories))
         if query.mode is not Mode.FAST:
@@ -165,14 +163,13 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
     policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
     units = recall_units.units(reader, query, policy, question, model=model)
     named = [*hits.memories, *(id_.int for id_ in units.scenes.nearest)]
-    memories = recall_units.shown(reads.memories(named), policy, query.now)
+    memories = recall_units.shown(reads.memories(named), policy, query)
     turns = reads.turns(_wanted(query, prepared, hits, memories, [id_.int for id_ in units.segments.nearest]))
     rows = _rows(prepared, question, hits, turns, memories)
     links = [*recall_links.among(reads, policy, memories), *beside.links]
     candidates = Candidates(rows, hits.limit, reads.outdated(), units.segments, units.scenes, links)
-    fading = policy.retention
     weighing = recall_links.following(policy.recall) if beside.links else policy.recall
-    weights = Weights(weighing, fading.tau_days, fading.enabled, fading.use_gain, everything=query.trace)
+    weights = Weights(weighing, policy.retention, everything=query.trace)
     most = ranked_to(query, policy.recall) if beside is ALONE else MOST_ITEMS
     ranked = rank(prepared.plan, question.words, candidates, weights, query.now, most)
     matched = matching(query, ranked)
@@ -195,12 +192,6 @@ def gather(  # noqa: PLR0913 - what was found, for which question and beside it,
         hidden=_hidden(hits, candidates, prepared) if query.trace else (),
         thin=not judgement.sufficient or is_thin(query, prepared.plan, ranked, goals=beside.goals, cosines=cosines),
     )
-
-
-def record_usage(conn: Connection, scope: UserScope, served: Mapping[UUID, int], at: datetime) -> None:
-    """Note after the answer which memories were served, and how often."""
-    if served:
-        recall.record_usage(conn, scope, served, at)
 
 
 def _wanted(

@@ -97,6 +97,11 @@ class RecallMemo:
                 self._drop(next(iter(self._users)))
             return found
 
+    def forget(self, scope: UserScope) -> None:
+        """Forget what was read of this user: something of it was erased."""
+        with self._lock:
+            self._drop(scope)
+
     def sweep(self) -> None:
         """Forget what is too old; called now and then also while nobody asks."""
         with self._lock:

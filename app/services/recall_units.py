@@ -10,6 +10,7 @@ from app.domain.granularity import NO_UNITS, Granularity, asked
 from app.domain.memory import Memory, MemoryType
 from app.domain.policy import Policy
 from app.domain.query import RecallQuery
+from app.domain.sleep import is_derived
 from app.domain.units import Unit
 from app.services.recall_reads import Reader
 from app.services.recall_search import Question
@@ -39,11 +40,16 @@ def units(reader: Reader, query: RecallQuery, policy: Policy, question: Question
     return Units(asked(segments, question.vector), asked(scenes, question.vector))
 
 
-def shown(found: Sequence[Unit], policy: Policy, now: datetime) -> list[Unit]:
-    """What the policy lets be an item: with `current_foresight`, plans only while they are ahead."""
+def shown(found: Sequence[Unit], policy: Policy, query: RecallQuery) -> list[Unit]:
+    """What may be an item: a reflection that sleep derived only where reflections are asked for, so that it never takes
+    the place of what it rests on; with `current_foresight`, plans only while they are ahead.
+    """
+    kept = list(found)
+    if MemoryType.REFLECTION not in query.narrowing.types:
+        kept = [unit for unit in kept if unit.memory is None or not is_derived(unit.memory)]
     if not policy.recall.current_foresight:
-        return list(found)
-    return [unit for unit in found if unit.memory is None or not _past(unit.memory, now)]
+        return kept
+    return [unit for unit in kept if unit.memory is None or not _past(unit.memory, query.now)]
 
 
 def _past(memory: Memory, now: datetime) -> bool:

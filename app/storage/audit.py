@@ -21,14 +21,17 @@ class AuditEntry:
     target_id: str
     user_id: str | None = None
     request_id: str | None = None
+    reason: str | None = None
+    job_id: UUID | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 
 def add(conn: Connection, scope: Scope, entry: AuditEntry) -> None:
     """Record the act in the transaction that does it."""
     conn.execute(
-        "INSERT INTO audit (id, project_id, user_id, actor, action, target_kind, target_id, detail, request_id)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO audit (id, project_id, user_id, actor, action, target_kind, target_id, detail, request_id,"
+        " reason, job_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             entry.id,
             scope.project_id,
@@ -39,5 +42,7 @@ def add(conn: Connection, scope: Scope, entry: AuditEntry) -> None:
             entry.target_id,
             Jsonb(entry.detail),
             entry.request_id,
+            entry.reason,
+            entry.job_id,
         ),
     )

@@ -18,8 +18,7 @@ from app.domain.memory_writes import ChangedMemory, Decided, KnownMemory, Memory
 from app.domain.scope import UserScope
 from app.storage import entities, links, vectors
 from app.storage.db import Connection, Row
-
-ACTOR = "pipeline"
+from app.storage.version_rows import record
 
 
 class StaleDecisionError(Exception):
@@ -137,7 +136,8 @@ def write(conn: Connection, scope: UserScope, writes: MemoryWrites, at: datetime
     _change(conn, whose, writes.changed)
     _insert(conn, whose, writes.new)
     versions = [(item.known.neighbour.id, item.change, item.reason) for item in writes.changed]
-    record(conn, scope, [*versions, *((memory.id, "add", memory.reason) for memory in writes.new)], at)
+    versions += [(memory.id, "add", memory.reason) for memory in writes.new]
+    record(conn, scope, versions, at, candidates=_causes(writes.decided))
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO memory_sources (memory_id, event_id, project_id, user_id) VALUES (%s, %s, %s, %s)"
@@ -221,29 +221,14 @@ def _insert(conn: Connection, whose: dict[str, Any], new: Sequence[NewMemory]) -
             raise StaleDecisionError("somebody else remembered the same meanwhile")
 
 
-CLOSE_VERSIONS = """
-UPDATE memory_versions SET recorded_until = %(at)s
-WHERE memory_id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s AND recorded_until IS NULL
-"""
-RECORD = """
-INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
-    attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
-    valid_to_precision, live_from, live_until, importance, confidence, metadata, recorded_at)
-SELECT m.id, m.version, m.project_id, m.user_id, x.change, x.reason, %(actor)s, m.type, m.text, m.subject, m.attribute,
-    m.value, m.status, m.frozen, m.event_time, m.event_time_precision, m.valid_from, m.valid_from_precision, m.valid_to,
-    m.valid_to_precision, m.live_from, m.live_until, m.importance, m.confidence, m.metadata, %(at)s
-FROM unnest(%(ids)s::uuid[], %(changes)s::text[], %(reasons)s::text[]) AS x (id, change, reason)
-JOIN memories m ON m.id = x.id AND m.project_id = %(project)s AND m.user_id = %(user)s
-"""
-
-
-def record(conn: Connection, scope: UserScope, versions: Sequence[tuple[UUID, str, str]], at: datetime) -> None:
-    """Record (memory, change, reason) as the rows are now, and close the versions before them."""
-    if versions:
-        whose = {"project": scope.project_id, "user": scope.user_id, "at": at}
-        ids, made, reasons = (list(column) for column in zip(*versions, strict=True))
-        conn.execute(CLOSE_VERSIONS, whose | {"ids": ids})
-        conn.execute(RECORD, whose | {"ids": ids, "changes": made, "reasons": reasons, "actor": ACTOR})
+def _causes(decided: Sequence[Decided]) -> dict[UUID, UUID]:
+    """The candidate that each memory was changed by; of several the last."""
+    return {
+        memory_id: one.candidate_id
+        for one in decided
+        for memory_id in (one.memory_id, *one.ended, *one.invalidated, *one.revived)
+        if memory_id is not None
+    }
 
 
 def _vectors(conn: Connection, scope: UserScope, writes: MemoryWrites) -> None:

@@ -1,6 +1,7 @@
 """Rows about the index's collections: which one is live, which one a rebuild is filling. No user data, so no scope."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from app.storage.db import Connection
@@ -28,6 +29,12 @@ def all_collections(conn: Connection) -> list[Collection]:
         "SELECT name, model, dimension, state FROM index_collections ORDER BY created_at, name"
     ).fetchall()
     return [Collection(row["name"], row["model"], row["dimension"], CollectionState(row["state"])) for row in rows]
+
+
+def live_since(conn: Connection) -> datetime | None:
+    """When the live collection was begun: nothing that was gone by then was ever written to it."""
+    row = conn.execute("SELECT created_at FROM index_collections WHERE state = 'live'").fetchone()
+    return row["created_at"] if row else None
 
 
 def add_live(conn: Connection, name: str, model: str, dimension: int) -> None:

@@ -1,6 +1,6 @@
 """Connections: a pool, and a transaction that carries its scope. Edges (http, workers, cli) open one, nobody else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,6 +59,35 @@ class Database:
             set_scope(connection, scope)
             yield connection
 
+    @contextmanager
+    def snapshot(self, scope: Scope) -> Iterator[Connection]:
+        """A transaction that only reads, and sees the database as it was at its first statement until its end."""
+        with self._pool.connection() as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            try:
+                with connection.transaction():
+                    set_scope(connection, scope)
+                    yield connection
+            finally:
+                if not connection.closed:
+                    connection.isolation_level = connection.read_only = None
+
+    def vacuum(self, tables: Sequence[str]) -> bool:
+        """Give back the space of deleted rows of these tables; False where the role may not or somebody is in the way.
+        What autovacuum would do later.
+        """
+        with self._pool.connection() as connection:
+            connection.autocommit = True
+            try:
+                for table in tables:
+                    connection.execute(f"VACUUM (SKIP_LOCKED) {table}")
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.QueryCanceled):
+                return False
+            finally:
+                connection.autocommit = False
+        return True
+
 
 def set_scope(connection: Connection, scope: Scope | None) -> None:
     """Bind the running transaction to `scope`; the setting ends with the transaction."""
@@ -66,3 +95,19 @@ def set_scope(connection: Connection, scope: Scope | None) -> None:
     user = scope.user_id if isinstance(scope, UserScope) else ""
     everyone = "on" if scope is not None and not isinstance(scope, UserScope) else "off"
     connection.execute(SET_SCOPE, (project, user, everyone))
+
+
+@contextmanager
+def widened(connection: Connection) -> Iterator[None]:
+    """All users of the project for the time of the block: to note work that belongs to the project beside what a
+    transaction of one user does.
+    """
+    row = connection.execute(
+        "SELECT current_setting('mneme.user', true) AS person, current_setting('mneme.all_users', true) AS everyone"
+    ).fetchone() or {"person": "", "everyone": "off"}
+    connection.execute("SELECT set_config('mneme.user', '', true), set_config('mneme.all_users', 'on', true)")
+    yield
+    connection.execute(
+        "SELECT set_config('mneme.user', %s, true), set_config('mneme.all_users', %s, true)",
+        (row["person"], row["everyone"]),
+    )

@@ -28,10 +28,6 @@ UPDATE memories SET status = %(status)s, confidence = %(confidence)s, valid_to =
     updated_at = clock_timestamp()
 WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
-STRENGTHEN = """
-UPDATE memories SET use_count = use_count + 1, last_used_at = greatest(last_used_at, %(at)s)
-WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
-"""
 
 
 def add(conn: Connection, scope: UserScope, feedback_id: UUID, memory_id: UUID, said: Sequence[str | None]) -> Feedback:
@@ -64,11 +60,6 @@ def wrongs(conn: Connection, scope: UserScope, memory_id: UUID) -> int:
     values = {"project": scope.project_id, "user": scope.user_id, "id": memory_id}
     row = conn.execute(WRONGS, values).fetchone()
     return int(row["n"]) if row else 0
-
-
-def strengthen(conn: Connection, scope: UserScope, memory_id: UUID, at: datetime) -> None:
-    """Count a use of the memory; like every use it makes no version."""
-    conn.execute(STRENGTHEN, {"project": scope.project_id, "user": scope.user_id, "id": memory_id, "at": at})
 
 
 def apply(  # noqa: PLR0913 - what, on which word, by whom

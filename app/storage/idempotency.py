@@ -1,12 +1,28 @@
 """Stored answers of writes, by (project, API key, Idempotency-Key). Row, effect and answer commit together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from app.domain.scope import ProjectScope
+from app.domain.scope import ProjectScope, UserScope
 from app.storage.db import Connection
+
+ERASED = 0  # the status of an answer that went with an erasure; its key is kept as a hash, so that it still counts
+
+REDACT = """
+UPDATE idempotency_keys k SET key = 'erased:' || encode(sha256(convert_to(key, 'UTF8')), 'hex'), request_hash = '',
+    status = 0, headers = '{}', body = '', final = true, user_id = NULL
+WHERE project_id = %(project)s AND status <> 0
+"""
+# Ids in an answer; a sealed one (of a new API key) has none.
+NAMED = r"""
+SELECT m[1]::uuid FROM regexp_matches(encode(k.body, 'escape'),
+    '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})', 'g') m
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +49,27 @@ def find(conn: Connection, scope: ProjectScope, api_key_id: str, key: str) -> St
     """The stored answer, if there is one."""
     row = conn.execute(
         "SELECT request_hash, status, headers, body, final FROM idempotency_keys"
-        " WHERE project_id = %s AND api_key_id = %s AND key = %s",
-        (scope.project_id, api_key_id, key),
+        " WHERE project_id = %s AND api_key_id = %s AND key IN (%s, %s)",
+        (scope.project_id, api_key_id, key, f"erased:{sha256(key.encode()).hexdigest()}"),
     ).fetchone()
     if row is None:
         return None
     return StoredAnswer(bytes(row["request_hash"]), row["status"], row["headers"], bytes(row["body"]), row["final"])
 
 
-def store(conn: Connection, scope: ProjectScope, api_key_id: str, key: str, answer: StoredAnswer) -> None:
-    """Keep an answer."""
+def store(  # noqa: PLR0913 - whose answer to what
+    conn: Connection,
+    scope: ProjectScope,
+    api_key_id: str,
+    key: str,
+    answer: StoredAnswer,
+    *,
+    user_id: str | None = None,
+) -> None:
+    """Keep an answer, with whose it is where it is about one user."""
     conn.execute(
-        "INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, headers, body, final)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status, headers, body, final,"
+        " user_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             scope.project_id,
             api_key_id,
@@ -55,6 +79,7 @@ def store(conn: Connection, scope: ProjectScope, api_key_id: str, key: str, answ
             Jsonb(answer.headers),
             answer.body,
             answer.final,
+            user_id,
         ),
     )
 
@@ -81,4 +106,26 @@ def purge(conn: Connection, scope: ProjectScope, older_than: datetime) -> int:
     """Drop answers that are too old to be asked for again; returns how many."""
     return conn.execute(
         "DELETE FROM idempotency_keys WHERE project_id = %s AND created_at < %s", (scope.project_id, older_than)
+    ).rowcount
+
+
+def redact_of_user(conn: Connection, scope: UserScope, at: datetime) -> int:
+    """Empty every answer until `at` that is the user's, names them, or names one of their events and memories (which
+    must still be there); returns how many.
+    """
+    return conn.execute(
+        f"{REDACT} AND created_at <= %(at)s AND (user_id = %(user)s OR (user_id IS NULL AND ("
+        " position(convert_to(%(said)s, 'UTF8') IN body) > 0 OR EXISTS"
+        f" ({NAMED} WHERE m[1]::uuid IN (SELECT id FROM events WHERE project_id = %(project)s AND user_id = %(user)s"
+        " UNION ALL SELECT id FROM memories WHERE project_id = %(project)s AND user_id = %(user)s)))))",
+        {"project": scope.project_id, "user": scope.user_id, "at": at, "said": f'"user_id":"{scope.user_id}"'},
+    ).rowcount
+
+
+def redact_naming(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> int:
+    """Empty every answer that names one of these ids; returns how many."""
+    return conn.execute(
+        f"{REDACT} AND (user_id IS NULL OR user_id = %(user)s) AND EXISTS"
+        f" ({NAMED} WHERE m[1]::uuid IN (SELECT unnest(%(ids)s::uuid[])))",
+        {"project": scope.project_id, "user": scope.user_id, "ids": list(ids)},
     ).rowcount

@@ -32,6 +32,23 @@ def add(conn: Connection, scope: Scope, job_id: UUID, items: Sequence[JobItem]) 
         )
 
 
+def counts(conn: Connection, scope: Scope, job_id: UUID) -> dict[str, int]:
+    """How many items of each action the job has: right also when a slice was killed after its work."""
+    rows = conn.execute(
+        "SELECT action, count(*) AS n FROM job_items WHERE project_id = %s AND job_id = %s GROUP BY action",
+        (scope.project_id, job_id),
+    ).fetchall()
+    return {row["action"]: row["n"] for row in rows}
+
+
+def clear(conn: Connection, scope: Scope, job_id: UUID, user_id: str) -> None:
+    """Drop what a killed slice of a dry run noted about this user: it is listed anew."""
+    conn.execute(
+        "DELETE FROM job_items WHERE project_id = %s AND job_id = %s AND user_id = %s",
+        (scope.project_id, job_id, user_id),
+    )
+
+
 def page(  # noqa: PLR0913 - filters
     conn: Connection, scope: Scope, job_id: UUID, *, action: str | None, after: int, limit: int
 ) -> list[tuple[int, JobItem]]:

@@ -85,6 +85,16 @@ def page(  # noqa: PLR0913 - filters
     return [Job(**row) for row in rows]
 
 
+def is_open(conn: Connection, scope: Scope, kind: str) -> bool:
+    """Whether a run of this kind over the whole project waits or runs."""
+    row = conn.execute(
+        "SELECT 1 FROM jobs WHERE project_id = %s AND kind = %s AND state IN ('queued', 'running') AND NOT dry_run"
+        " AND scope = '{}' LIMIT 1",
+        (scope.project_id, kind),
+    ).fetchone()
+    return row is not None
+
+
 def requeue(conn: Connection, scope: Scope, job_id: UUID) -> Job | None:
     """Set a failed job back to queued; None when it is not failed."""
     row = conn.execute(

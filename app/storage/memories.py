@@ -19,7 +19,7 @@ VERSIONED = (
 )
 OWN = (
     "id, user_id, session_id, agent_id, occurred_at, utc_offset, stability, use_count, last_used_at, superseded_by,"
-    " created_at"
+    " created_at, expires_at, review_at, flagged, layer, layered_at"
 )
 NOTE = "keywords, tags, context"  # kept for the newest version only: what was known then had no later neighbours
 NOW = ", ".join(f"m.{c.strip()}" for c in f"{OWN}, {VERSIONED}, {NOTE}, updated_at".split(","))
@@ -36,10 +36,20 @@ SELECT_THEN = (
     " AND v.recorded_at <= %(known)s AND (v.recorded_until IS NULL OR v.recorded_until > %(known)s)"
     " WHERE m.project_id = %(project)s AND m.status <> 'erased'"
 )
+# A sweep archived the row {m} and nobody has moved it since: the version that says so is the newest.
+ARCHIVED_BY_DECAY = (
+    "({m}.status = 'archived' AND EXISTS (SELECT 1 FROM memory_versions d WHERE d.memory_id = {m}.id"
+    " AND d.version = {m}.version AND d.status = 'archived' AND d.change = 'decay'{condition}))"
+)
+ARCHIVED_LATER = " AND d.recorded_at > %(as_of)s"
+# To the second, also before a sweep has written it down.
+STATUS_NOW = "CASE WHEN status = 'active' AND expires_at <= %(now)s THEN 'expired' ELSE status END"
 # What a memory's status was at an instant of conversation time: what was replaced later was still the belief.
 STATUS_THEN = (
-    "CASE WHEN status IN ('superseded', 'merged', 'invalidated', 'archived', 'expired') AND live_until > %(as_of)s"
-    " THEN 'active' WHEN status = 'active' AND live_until <= %(as_of)s THEN 'expired' ELSE status END"
+    "CASE WHEN expires_at <= %(as_of)s AND status IN ('active', 'expired') THEN 'expired'"
+    " WHEN status IN ('superseded', 'merged', 'invalidated', 'archived', 'expired') AND live_until > %(as_of)s"
+    f" THEN 'active' WHEN {ARCHIVED_BY_DECAY.format(m='known', condition=ARCHIVED_LATER)} THEN 'active'"
+    " WHEN status = 'active' AND live_until <= %(as_of)s THEN 'expired' ELSE status END"
 )
 IN_SESSION = (
     "(session_id = %(session)s OR EXISTS (SELECT 1 FROM memory_sources s JOIN events e ON e.id = s.event_id"
@@ -64,6 +74,9 @@ class MemoryQuery:
     occurred_to: datetime | None = None
     as_of: datetime | None = None
     known_at: datetime | None = None
+    review_before: datetime | None = None
+    flagged: bool | None = None
+    now: datetime | None = None  # at which expiry is judged; None: as it was written down
     after: tuple[datetime, UUID] | None = None  # (created_at, id) of the last one seen
     limit: int = 50
 
@@ -71,7 +84,7 @@ class MemoryQuery:
 def page(conn: Connection, scope: Scope, query: MemoryQuery) -> list[Memory]:
     """Memories of the scope, the oldest record first; what was deleted is never among them."""
     source = SELECT_THEN if query.known_at else SELECT_NOW
-    status = STATUS_THEN if query.as_of else "status"
+    status = STATUS_THEN if query.as_of else STATUS_NOW
     user = scope.user_id if isinstance(scope, UserScope) else None
     narrowing = {
         "user_id = %(user)s": user,
@@ -83,6 +96,8 @@ def page(conn: Connection, scope: Scope, query: MemoryQuery) -> list[Memory]:
         "occurred_at >= %(from)s": query.occurred_from,
         "occurred_at < %(to)s": query.occurred_to,
         "live_from <= %(as_of)s": query.as_of,
+        "review_at < %(review)s": query.review_before,
+        "flagged = %(flagged)s": query.flagged,
         "(created_at, id) > (%(at)s, %(id)s::uuid)": query.after,
     }
     where = " AND ".join(condition for condition, value in narrowing.items() if value is not None)
@@ -98,6 +113,9 @@ def page(conn: Connection, scope: Scope, query: MemoryQuery) -> list[Memory]:
         "to": query.occurred_to,
         "as_of": query.as_of,
         "known": query.known_at,
+        "now": query.now,
+        "review": query.review_before,
+        "flagged": query.flagged,
         "at": query.after[0] if query.after else None,
         "id": query.after[1] if query.after else None,
         "limit": query.limit,
@@ -130,41 +148,15 @@ def active_by_hash(conn: Connection, scope: UserScope, text_hash: bytes) -> UUID
     return UUID(str(row["id"])) if row else None
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryVersion:
-    """A memory as it was from `recorded_at` until `recorded_until`, and what made it so."""
-
-    version: int
-    change: str
-    reason: str | None
-    actor: str
-    type: str
-    text: str
-    subject: str | None
-    attribute: str | None
-    value: str | None
-    status: str
-    frozen: bool
-    event_time: str | None
-    valid_from: str | None
-    valid_to: str | None
-    live_from: datetime
-    live_until: datetime | None
-    importance: float
-    confidence: float
-    recorded_at: datetime
-    recorded_until: datetime | None
-
-
-def history(conn: Connection, scope: Scope, memory_id: UUID, *, after: int = 0, limit: int = 50) -> list[MemoryVersion]:
-    """The versions of a memory after version `after`, the first one first."""
-    rows = conn.execute(
-        "SELECT version, change, reason, actor, type, text, subject, attribute, value, status, frozen, event_time,"
-        " valid_from, valid_to, live_from, live_until, importance, confidence, recorded_at, recorded_until"
-        " FROM memory_versions WHERE project_id = %s AND memory_id = %s AND version > %s ORDER BY version LIMIT %s",
-        (scope.project_id, memory_id, after, limit),
-    ).fetchall()
-    return [MemoryVersion(**row) for row in rows]
+def active_like(conn: Connection, scope: UserScope, memory_id: UUID) -> UUID | None:
+    """The other active memory of this user that says the same as this one."""
+    row = conn.execute(
+        "SELECT o.id FROM memories m JOIN memories o ON o.project_id = m.project_id AND o.user_id = m.user_id"
+        " AND o.text_hash = m.text_hash AND o.status = 'active' AND o.id <> m.id"
+        " WHERE m.project_id = %s AND m.user_id = %s AND m.id = %s",
+        (scope.project_id, scope.user_id, memory_id),
+    ).fetchone()
+    return UUID(str(row["id"])) if row else None
 
 
 def sources(conn: Connection, scope: Scope, memory_ids: Sequence[UUID]) -> dict[UUID, list[Source]]:
@@ -205,7 +197,7 @@ def to_memory(row: Row, of: Sequence[Source] = ()) -> Memory:
         importance=row["importance"],
         confidence=row["confidence"],
         stability=row["stability"],
-        use_count=int(row["use_count"]),
+        use_count=row["use_count"],
         last_used_at=row["last_used_at"],
         version=row["version"],
         superseded_by=row["superseded_by"],
@@ -216,6 +208,11 @@ def to_memory(row: Row, of: Sequence[Source] = ()) -> Memory:
         keywords=tuple(row["keywords"]),
         tags=tuple(row["tags"]),
         context=row["context"],
+        expires_at=row["expires_at"],
+        review_at=row["review_at"],
+        flagged=row["flagged"],
+        layer=row["layer"],
+        layered_at=row["layered_at"],
     )
 
 

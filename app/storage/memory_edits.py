@@ -21,21 +21,21 @@ from app.storage.db import Connection
 RECORD = """
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
-    valid_to_precision, live_from, live_until, importance, confidence, metadata, recorded_at)
+    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, recorded_at)
 SELECT id, version, project_id, user_id, %(change)s, %(reason)s, %(actor)s, type, text, subject, attribute, value,
     status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision,
-    live_from, live_until, importance, confidence, metadata, updated_at
+    live_from, live_until, importance, confidence, metadata, superseded_by, updated_at
 FROM memories WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
 
 INSERT = """
 INSERT INTO memories (id, project_id, user_id, session_id, agent_id, type, text, text_hash, subject, attribute, value,
     event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision, occurred_at,
-    utc_offset, live_from, importance, confidence, metadata, created_at, updated_at)
+    utc_offset, live_from, importance, confidence, metadata, expires_at, review_at, created_at, updated_at)
 VALUES (%(id)s, %(project)s, %(user)s, %(session)s, %(agent)s, %(type)s, %(text)s, %(hash)s, %(subject)s, %(attribute)s,
     %(value)s, %(event_time)s, %(event_time_precision)s, %(valid_from)s, %(valid_from_precision)s, %(valid_to)s,
     %(valid_to_precision)s, %(occurred_at)s, %(offset)s, %(occurred_at)s, %(importance)s, %(confidence)s,
-    %(metadata)s::json, statement_timestamp(), statement_timestamp())
+    %(metadata)s::json, %(expires_at)s, %(review_at)s, statement_timestamp(), statement_timestamp())
 """
 
 PATCH = """
@@ -47,7 +47,8 @@ UPDATE memories SET type = %(type)s, text = %(text)s, text_hash = %(hash)s,
     event_time_precision = %(event_time_precision)s, valid_from = %(valid_from)s,
     valid_from_precision = %(valid_from_precision)s, valid_to = %(valid_to)s,
     valid_to_precision = %(valid_to_precision)s, importance = %(importance)s, confidence = %(confidence)s,
-    metadata = %(metadata)s::json, version = version + 1, updated_at = clock_timestamp()
+    metadata = %(metadata)s::json, expires_at = %(expires_at)s, review_at = %(review_at)s, flagged = false,
+    version = version + 1, updated_at = clock_timestamp()
 WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
 
@@ -63,7 +64,7 @@ WHERE id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s
 ERASE_VERSIONS = """
 UPDATE memory_versions SET text = '', subject = NULL, attribute = NULL, value = NULL, event_time = NULL,
     event_time_precision = NULL, valid_from = NULL, valid_from_precision = NULL, valid_to = NULL,
-    valid_to_precision = NULL, metadata = '{}', reason = NULL
+    valid_to_precision = NULL, metadata = '{}', reason = NULL, candidate_id = NULL, salt = NULL
 WHERE memory_id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s
 """
 ERASE_CANDIDATES = """
@@ -108,6 +109,8 @@ class MemoryDraft:
     subject: str | None = None
     attribute: str | None = None
     value: str | None = None
+    expires_at: datetime | None = None
+    review_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,10 @@ def patch(conn: Connection, scope: UserScope, memory_id: UUID, draft: MemoryDraf
 
 
 def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, actor: str) -> None:
-    """Take the text of these memories out of every table and mark their points for removal."""
+    """Take the text of these memories, and of the reflections derived from them, out of every table and mark their
+    points for removal.
+    """
+    memory_ids = [*memory_ids, *_derived(conn, scope, memory_ids)]
     values = {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id}
     entities.forget(conn, scope, memory_ids)
     conn.execute(ERASE, values)
@@ -166,6 +172,17 @@ def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, act
     for statement in ERASED_WITH:
         conn.execute(statement, values)
     unindex.add(conn, scope, memory_ids)
+
+
+def _derived(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> list[UUID]:
+    """The reflections that rest on one of these memories: they name what it said."""
+    rows = conn.execute(
+        "SELECT DISTINCT l.from_id FROM links l JOIN memories m ON m.id = l.from_id AND m.type = 'reflection'"
+        " WHERE l.to_id = ANY (%(ids)s) AND NOT l.from_id = ANY (%(ids)s) AND l.type = 'derived_from'"
+        " AND l.project_id = %(project)s AND l.user_id = %(user)s AND m.status <> 'erased' ORDER BY 1",
+        {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id},
+    ).fetchall()
+    return [row["from_id"] for row in rows]
 
 
 def close_version(conn: Connection, scope: UserScope, memory_id: UUID) -> None:
@@ -192,6 +209,8 @@ def _values(scope: UserScope, memory_id: UUID, draft: MemoryDraft) -> dict[str, 
         "importance": draft.importance,
         "confidence": draft.confidence,
         "metadata": orjson.dumps(draft.metadata).decode(),
+        "expires_at": draft.expires_at,
+        "review_at": draft.review_at,
         "reason": None,
     }
     for name in ("event_time", "valid_from", "valid_to"):

@@ -50,6 +50,12 @@ def migrate(migration_dsn: str, app_password: str) -> None:
     engine.dispose()
 
 
+def prepare_roles(migration_dsn: str, app_password: str) -> None:
+    """The roles alone, for a dump that is to be loaded; `migrate` follows it."""
+    with psycopg.connect(migration_dsn, application_name="mneme-restore") as driver:
+        _prepare(driver, app_password)
+
+
 def _prepare(driver: psycopg.Connection[tuple[object, ...]], app_password: str) -> None:
     driver.execute("SET LOCAL lock_timeout = '60s'")
     driver.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))

@@ -6,7 +6,7 @@ from uuid import UUID
 from app.domain.memory import MemoryType
 from app.domain.notes import Note, NotedMemory
 from app.domain.scope import UserScope
-from app.storage import changes
+from app.storage import changes, version_rows
 from app.storage.db import Connection
 
 ACTIVE = """
@@ -69,5 +69,5 @@ def write(conn: Connection, scope: UserScope, noted: Sequence[tuple[NotedMemory,
         row = conn.execute(UPDATE, whose | values | {"id": memory.id, "version": memory.version}).fetchone()
         if row is not None:
             written.append((memory.id, "evolve", "noted" if memory.note == Note() else "linked"))
-    changes.record(conn, scope, written, at)
+    version_rows.record(conn, scope, written, at)
     return frozenset(memory_id for memory_id, _, _ in written)

@@ -251,17 +251,6 @@ def neighbours(conn: Connection, scope: UserScope, narrowing: Narrowing, ids: Se
     return found
 
 
-def record_usage(conn: Connection, scope: UserScope, served: Mapping[UUID, int], at: datetime) -> None:
-    """Note how often these memories were served; their versions stay, so nothing is indexed again."""
-    ids = sorted(served)
-    conn.execute(
-        "UPDATE memories SET use_count = use_count + 0.5 * s.times, last_used_at = greatest(last_used_at, %s)"
-        " FROM unnest(%s::uuid[], %s::int[]) AS s (id, times)"
-        " WHERE project_id = %s AND user_id = %s AND memories.id = s.id",
-        (at, ids, [served[id_] for id_ in ids], scope.project_id, scope.user_id),
-    )
-
-
 def _events(conn: Connection, scope: UserScope, condition: str, values: dict[str, Any]) -> list[Unit]:
     rows: list[Row] = conn.execute(
         f"SELECT {COLUMNS} FROM events e WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND {condition}",

@@ -15,7 +15,7 @@ from app.domain.scope import UserScope
 from app.domain.units import Terms, Unit, memory_unit
 from app.storage import recall
 from app.storage.db import Connection, Row
-from app.storage.memories import to_memory
+from app.storage.memories import ARCHIVED_BY_DECAY, ARCHIVED_LATER, to_memory
 
 # What the service knew at `known_at`: the version recorded then, under the row's own identity. What was archived
 # because it is private is archived from every point of view.
@@ -25,7 +25,8 @@ KNOWN_THEN = """
                   AND f.signal = 'private') THEN 'archived' ELSE v.status END AS status,
         v.frozen, v.event_time, v.event_time_precision, v.valid_from, v.valid_from_precision,
         v.valid_to, v.valid_to_precision, m.occurred_at, m.utc_offset, v.live_from, v.live_until,
-        v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, m.expires_at, v.version, m.superseded_by,
+        v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, m.expires_at, m.review_at, m.flagged,
+        m.layer, m.layered_at, v.version, m.superseded_by,
         v.metadata, ARRAY[]::text[] AS keywords, ARRAY[]::text[] AS tags, '' AS context, m.created_at,
         v.recorded_at AS updated_at
  FROM memories m JOIN memory_versions v ON v.memory_id = m.id
@@ -54,7 +55,18 @@ m.type = 'foresight' AND m.status = 'active' AND m.event_time_precision IN ('day
 AND m.event_time COLLATE "C" < %(after)s AND coalesce(m.valid_to, m.event_time) COLLATE "C" >= %(first)s
 ORDER BY m.event_time COLLATE "C", m.id LIMIT %(limit)s
 """
+# What a sweep put away after the point of view was there to be found then.
+PUT_AWAY_LATER = ARCHIVED_BY_DECAY.format(m="m", condition=ARCHIVED_LATER)
 MOST_PLANS = 50  # a limit on work: a context has room for a few
+
+IN_SCENE = (
+    "m.id IN (SELECT sm.memory_id FROM scene_members sm JOIN scenes sc ON sc.id = sm.scene_id"
+    " WHERE sc.id = %(scene)s OR sc.parent_id = %(scene)s)"
+)
+NAMES_ONE = (
+    "EXISTS (SELECT 1 FROM memory_entities mn JOIN entities n ON n.id = mn.entity_id"
+    " WHERE mn.memory_id = m.id AND (n.normalised = ANY (%(entities)s) OR n.aliases && %(entities)s))"
+)
 
 VECTORS = """
 SELECT t.id, t.version, v.dense, v.sparse, v.sparse_window
@@ -122,6 +134,7 @@ def outdated_turns(conn: Connection, scope: UserScope, narrowing: Narrowing) -> 
         "SELECT s.event_id, m.superseded_by, n.event_id AS by_event FROM memories m"
         " JOIN memory_sources s ON s.memory_id = m.id LEFT JOIN memory_sources n ON n.memory_id = m.superseded_by"
         " WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status IN ('superseded', 'invalidated')"
+        " AND (m.status <> 'invalidated' OR m.live_until <> m.live_from)"  # what a rollback hid is not untrue
         " AND (%(as_of)s::timestamptz IS NULL OR m.live_until <= %(as_of)s)",
         {"project": scope.project_id, "user": scope.user_id, "as_of": narrowing.as_of},
     ).fetchall()
@@ -139,8 +152,9 @@ def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
         conditions.append("m.status = ANY (%(statuses)s)")
     else:
         conditions += [
-            "m.status NOT IN ('quarantined', 'erased') AND (m.status = ANY (%(statuses)s) OR m.live_until IS NOT NULL)",
-            "(m.status <> 'archived' OR %(archived)s)",
+            "m.status NOT IN ('quarantined', 'erased')",
+            f"(m.status = ANY (%(statuses)s) OR m.live_until IS NOT NULL OR {PUT_AWAY_LATER})",
+            f"(m.status <> 'archived' OR %(archived)s OR {PUT_AWAY_LATER})",
             "m.live_from <= %(as_of)s AND (m.live_until IS NULL OR m.live_until > %(as_of)s)",
         ]
     optional = {
@@ -148,6 +162,8 @@ def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
         "m.agent_id = %(agent)s": narrowing.agent_id,
         "m.occurred_at >= %(from)s": narrowing.occurred_from,
         "m.occurred_at < %(to)s": narrowing.occurred_to,
+        IN_SCENE: narrowing.scene_id,
+        NAMES_ONE: narrowing.entities or None,
         "(m.session_id = %(session)s OR EXISTS (SELECT 1 FROM memory_sources s JOIN events e ON e.id = s.event_id"
         " WHERE s.memory_id = m.id AND e.session_id = %(session)s))": narrowing.session_id,
     }
@@ -157,6 +173,8 @@ def holds(narrowing: Narrowing, now: datetime) -> tuple[str, dict[str, Any]]:
         "archived": narrowing.include_archived,
         "statuses": ["active", "archived"] if narrowing.include_archived else ["active"],
         "types": [type_.value for type_ in narrowing.types],
+        "scene": narrowing.scene_id,
+        "entities": sorted(narrowing.entities),
     }
     return " AND ".join(conditions), values
 
@@ -184,7 +202,7 @@ def _relation(narrowing: Narrowing) -> str:
 
 def _found(row: Row, narrowing: Narrowing) -> Unit:
     memory = to_memory(row, [_source(entry) for entry in row["sources"]])
-    if narrowing.as_of is not None and memory.status is not MemoryStatus.ARCHIVED:
+    if narrowing.as_of is not None and not (memory.status is MemoryStatus.ARCHIVED and narrowing.include_archived):
         memory = replace(memory, status=MemoryStatus.ACTIVE)  # what was replaced later was the belief then
     return memory_unit(memory, Terms(row["sparse"]), row["entities"])
 

@@ -37,6 +37,7 @@ def active(conn: Connection, scope: UserScope, model: str, limit: int) -> list[R
         " v.dense, ARRAY(SELECT s.event_id FROM memory_sources s WHERE s.memory_id = m.id) AS event_ids"
         " FROM memories m JOIN vectors v ON v.target_id = m.id AND v.model = %s"
         " WHERE m.project_id = %s AND m.user_id = %s AND m.status = 'active' AND m.type <> 'secret'"
+        " AND NOT (m.type = 'reflection' AND m.attribute IS NOT DISTINCT FROM 'recurring')"  # what sleep derived
         " ORDER BY m.live_from DESC, m.id LIMIT %s",
         (model, scope.project_id, scope.user_id, limit),
     ).fetchall()

@@ -80,6 +80,16 @@ def replace(conn: Connection, scope: UserScope, model: str, scenes: Sequence[Sce
     )
 
 
+def members(conn: Connection, scope: UserScope) -> dict[UUID, frozenset[UUID]]:
+    """The memories of each of the user's scenes; a wider scene has none of its own."""
+    rows = conn.execute(
+        "SELECT s.id, ARRAY(SELECT o.memory_id FROM scene_members o WHERE o.scene_id = s.id) AS memories FROM scenes s"
+        " WHERE s.project_id = %s AND s.user_id = %s",
+        (scope.project_id, scope.user_id),
+    ).fetchall()
+    return {row["id"]: frozenset(row["memories"]) for row in rows}
+
+
 def page(
     conn: Connection, scope: UserScope, *, after: tuple[datetime, UUID] | None = None, limit: int = 50
 ) -> list[StoredScene]:

@@ -19,3 +19,14 @@ def users(conn: Connection, after: UserScope | None, limit: int) -> list[UserSco
         (after.project_id if after else UUID(int=0), after.user_id if after else "", limit),
     ).fetchall()
     return [UserScope(row["project_id"], row["user_id"]) for row in rows]
+
+
+def users_of(conn: Connection, scope: ProjectScope, after: str, limit: int) -> list[UserScope]:
+    """Users of one project who have events or memories, by id, those after `after`."""
+    rows = conn.execute(
+        "SELECT user_id FROM events WHERE project_id = %(project)s AND user_id > %(after)s"
+        " UNION SELECT user_id FROM memories WHERE project_id = %(project)s AND user_id > %(after)s"
+        " ORDER BY 1 LIMIT %(limit)s",
+        {"project": scope.project_id, "after": after, "limit": limit},
+    ).fetchall()
+    return [UserScope(scope.project_id, row["user_id"]) for row in rows]

@@ -10,7 +10,10 @@ FRESH = timedelta(days=1)  # a row younger than this is not written again: most 
 
 ADD = """
 INSERT INTO served (project_id, user_id, hash, first_at, served_at)
-SELECT %(project)s, %(user)s, h, %(at)s, %(at)s FROM unnest(%(hashes)s::bigint[]) AS h ORDER BY h
+SELECT %(project)s, %(user)s, h, %(at)s, %(at)s FROM unnest(%(hashes)s::bigint[]) AS h
+WHERE NOT EXISTS (
+    SELECT 1 FROM tombstones WHERE project_id = %(project)s AND user_id = %(user)s AND erased_at >= %(at)s)
+ORDER BY h
 ON CONFLICT (project_id, user_id, hash) DO UPDATE SET served_at = excluded.served_at
 WHERE served.served_at < excluded.served_at - %(fresh)s
 """

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.domain.event import NewEvent
 from app.domain.scope import ProjectScope, UserScope
+from app.storage import tombstones
 from app.storage.db import Connection
 
 UPSERT = """
@@ -40,6 +41,8 @@ class Speaker:
 
 def touch(conn: Connection, scope: ProjectScope, events: Iterable[NewEvent]) -> None:
     """Create or widen the sessions of these events, in one order, so that two batches queue instead of deadlocking."""
+    events = list(events)
+    tombstones.enter(conn, scope, [event.user_id for event in events])
     grouped: dict[tuple[str, str], list[NewEvent]] = {}
     for event in events:
         grouped.setdefault((event.user_id, event.session_id), []).append(event)

@@ -5,6 +5,7 @@ from datetime import timedelta, timezone
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
+from app.domain.sleep import RECURRING
 from app.domain.tidying import KeptMemory
 from app.storage.db import Connection
 from app.storage.vectors import from_half
@@ -20,6 +21,7 @@ SELECT m.id, m.type, m.text, m.attribute, m.occurred_at, m.utc_offset, m.valid_t
        ARRAY(SELECT n.name FROM memory_entities me JOIN entities n ON n.id = me.entity_id
            WHERE me.memory_id = m.id ORDER BY n.name) AS entities
 FROM (SELECT * FROM memories WHERE project_id = %(project)s AND user_id = %(user)s AND status = 'active'
+      AND NOT (type = 'reflection' AND attribute IS NOT DISTINCT FROM %(recurring)s)
       ORDER BY occurred_at DESC, id DESC LIMIT %(limit)s) m
 LEFT JOIN vectors v ON v.target_id = m.id AND v.model = %(model)s
 ORDER BY m.occurred_at, m.id
@@ -29,6 +31,7 @@ ORDER BY m.occurred_at, m.id
 def active(conn: Connection, scope: UserScope, model: str, *, limit: int) -> list[KeptMemory]:
     """The user's newest active memories with the vectors that `model` made, in order of time and id."""
     values = {"project": scope.project_id, "user": scope.user_id, "model": model, "limit": limit}
+    values |= {"recurring": RECURRING}
     return [
         KeptMemory(
             id=row["id"],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app.domain.scope import UserScope
+from app.domain.scope import ProjectScope, UserScope
 from app.storage.db import Connection
 
 
@@ -31,3 +31,8 @@ def remove(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
         "DELETE FROM unindex WHERE target_id = ANY (%s) AND project_id = %s AND user_id = %s",
         (list(ids), scope.project_id, scope.user_id),
     )
+
+
+def clear(conn: Connection, scope: ProjectScope) -> None:
+    """Nothing is to go: the index is empty and will be filled from what is there."""
+    conn.execute("DELETE FROM unindex WHERE project_id = %s", (scope.project_id,))

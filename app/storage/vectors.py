@@ -83,6 +83,7 @@ def of_active_memories(conn: Connection, scope: UserScope, model: str, limit: in
     """
     active = conn.execute(
         "SELECT id FROM memories WHERE project_id = %s AND user_id = %s AND status = 'active'"
+        " AND NOT (type = 'reflection' AND attribute IS NOT DISTINCT FROM 'recurring')"  # what sleep derived
         " ORDER BY created_at DESC, id LIMIT %s",
         (scope.project_id, scope.user_id, limit),
     ).fetchall()

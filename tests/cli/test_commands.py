@@ -94,6 +94,22 @@ def test_the_index_is_rebuilt(mneme, user, tmp_path):
     assert "peanuts" in mneme("recall", "What is Maya allergic to?", "--user", user).stdout
 
 
+def test_decay_lists_and_does_what_it_lists(mneme, user, tmp_path):
+    mneme("events", "import", str(write(tmp_path / "talk.jsonl", user)), "--wait")
+    fresh = mneme("decay", "--user", user, "--dry-run").stdout
+    assert "Nothing has faded" in fresh
+    assert "What has changed" in mneme("decay", "--user", user).stdout
+    assert "peanuts" in mneme("recall", "What is Maya allergic to?", "--user", user).stdout
+
+
+def test_sleep_shows_what_it_would_do_and_does_it(mneme, user, tmp_path):
+    mneme("events", "import", str(write(tmp_path / "talk.jsonl", user)), "--wait")
+    shown = mneme("sleep", "--user", user, "--dry-run").stdout
+    assert "What would change" in shown
+    assert "active before" in shown
+    assert "What changed" in mneme("sleep", "--user", user).stdout
+
+
 def test_doctor_finds_a_healthy_service_healthy(mneme):
     shown = mneme("doctor").stdout
     for part in ("database", "schema", "encoder", "index", "hints", "pipeline", "failed jobs"):
@@ -134,3 +150,14 @@ def test_the_demo_shows_context_and_leaves_nothing(tmp_path, model_dir):
     assert "1 superseded" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert leftovers(tmp_path) == []
+
+
+def test_forgetting_asks_first_and_shows_the_receipt(mneme, user, tmp_path):
+    mneme("events", "import", str(write(tmp_path / "talk.jsonl", user)), "--wait")
+    assert "Aborted" in mneme("forget", "--user", user, code=1).stderr
+    shown = mneme("forget", "--user", user, "--session", "s1", "--yes", "--no-wait").stdout
+    assert "erasing" in shown
+    assert "events" in shown
+    everything = mneme("forget", "--user", user, "--yes", "--no-wait").stdout
+    assert "Receipt" in everything
+    assert "There is no such user" in mneme("forget", "--user", user, "--yes", code=1).stderr

@@ -24,7 +24,8 @@ GROUP BY project_id, user_id, lower(text) HAVING count(*) > 1
 """
 WITHOUT_SOURCE = """
 SELECT m.id, m.text FROM memories m
-WHERE NOT EXISTS (SELECT 1 FROM memory_sources s JOIN events e ON e.id = s.event_id WHERE s.memory_id = m.id)
+WHERE m.status <> 'erased'
+  AND NOT EXISTS (SELECT 1 FROM memory_sources s JOIN events e ON e.id = s.event_id WHERE s.memory_id = m.id)
 """
 ROWS = """
 SELECT id, 'event' AS kind, version, state AS status FROM events

@@ -31,6 +31,8 @@ class Acknowledged:
     client_id: str
     event_id: str
     sha256: str
+    sent_at: float  # by this machine's monotonic clock
+    noted_at: float
 
 
 class ClientLedger:
@@ -104,6 +106,7 @@ class Writer(threading.Thread):
         return batch
 
     def _send(self, client: httpx.Client, batch: list[dict[str, str]]) -> bool:
+        sent_at = time.monotonic()
         try:
             answer = client.post("/v1/events", json={"events": batch})
         except httpx.HTTPError:
@@ -114,9 +117,8 @@ class Writer(threading.Thread):
             self.errors.append(f"{answer.status_code} {answer.text}")
             return True
         for event, item in zip(batch, answer.json()["items"], strict=True):
-            self._ledger.note(
-                Acknowledged(event["user_id"], event["session_id"], event["id"], item["id"], digest(event["content"]))
-            )
+            names = (event["user_id"], event["session_id"], event["id"], item["id"])
+            self._ledger.note(Acknowledged(*names, digest(event["content"]), sent_at, time.monotonic()))
         return True
 
 

@@ -16,7 +16,7 @@ MEMORY = Memory(
     id=UUID(int=1), user_id="anna", session_id=None, agent_id=None, type=MemoryType.FACT, text="Anna owns a car.",
     subject="anna", attribute="owns", value="car", status=MemoryStatus.ACTIVE, frozen=False, event_time=None,
     valid_from=None, valid_to=None, occurred_at=SAID, live_from=SAID, live_until=None, importance=0.5, confidence=0.8,
-    stability=1.0, use_count=0, last_used_at=None, version=1, superseded_by=None, metadata={}, created_at=SAID,
+    stability=1.0, use_count=0.0, last_used_at=None, version=1, superseded_by=None, metadata={}, created_at=SAID,
     updated_at=SAID,
 )  # fmt: skip
 

@@ -201,6 +201,20 @@ REFUSED += [
         path="/v1/memories/01920000-0000-7000-8000-000000000000/feedback",
     ),
     Refused(
+        "another action",
+        422,
+        b'{"action": "erase"}',
+        "/action",
+        path="/v1/memories/01920000-0000-7000-8000-000000000000/state",
+    ),
+    Refused(
+        "a NUL in a reason",
+        422,
+        b'{"action": "archive", "reason": "a\\u0000b"}',
+        "/reason",
+        path="/v1/memories/01920000-0000-7000-8000-000000000000/state",
+    ),
+    Refused(
         "a NUL in a note",
         422,
         b'{"signal": "wrong", "note": "a\\u0000b"}',

@@ -22,7 +22,7 @@ class Notes:
 
     def __init__(self, monkeypatch):
         self.written, self.failing, self.changed = [], {}, threading.Condition()
-        monkeypatch.setattr("app.http.after.recall.record_usage", self._used)
+        monkeypatch.setattr("app.http.after.lifecycle.note_uses", self._used)
         monkeypatch.setattr("app.http.after.served.note", self._said)
 
     def _used(self, _conn, scope, used, at):
@@ -31,6 +31,7 @@ class Notes:
         with self.changed:
             self.written.append((scope, dict(used), at))
             self.changed.notify_all()
+        return []
 
     def _said(self, _conn, scope, hashes, at):
         with self.changed:
@@ -84,7 +85,7 @@ def test_the_answers_of_a_user_are_one_transaction(notes, context):
     after.note(answer(ANNA, one, said=(2, 3), at=later))
     after.flush()
     assert context.db.opened == [ANNA, BEN]
-    assert (ANNA, {one: 2, two: 1}, later) in notes.written
+    assert (ANNA, {one: 1.0, two: 0.5}, later) in notes.written
     assert (ANNA, (1, 2, 3), NOW) in notes.written, "the first time that it was said counts"
     assert (BEN, (9,), NOW) in notes.written
 

@@ -25,7 +25,8 @@ def requests_of(document) -> set[str]:
     for methods in document["paths"].values():
         for operation in methods.values():
             content = operation.get("requestBody", {}).get("content", {})
-            names |= {part["schema"]["$ref"].rsplit("/", 1)[1] for part in content.values()}
+            refs = [part["schema"].get("$ref") for part in content.values()]  # a file has none
+            names |= {ref.rsplit("/", 1)[1] for ref in refs if ref}
     return names
 
 

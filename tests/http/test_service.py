@@ -245,3 +245,11 @@ def test_users_and_sessions_are_counted(api):
     session = api.get("/v1/sessions/s1", params={"user_id": "anna"}).json()
     assert [e["occurred_at"][8:10] for e in session["last_events"]] == ["03", "04", "05", "06", "07", "08"]
     assert api.get("/v1/sessions").status_code == 422
+
+
+def test_a_sleep_is_over_users_not_sessions(api):
+    body = {"kind": "sleep", "scope": {"user_id": "anna", "session_id": "s1"}}
+    refused = api.post("/v1/jobs", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/scope/session_id")
+    job = api.post("/v1/jobs", json={"kind": "sleep", "scope": {"user_id": "anna"}, "dry_run": True})
+    assert (job.status_code, job.json()["kind"], job.json()["dry_run"]) == (202, "sleep", True)

@@ -11,10 +11,14 @@ import httpx
 import pytest
 
 from app.main import describe_app
-from tests.isolation.route_cases import CASES, QUERY, WORD, World
+from tests.isolation import cube_cases, erasure_cases, route_cases, state_cases, version_cases
+from tests.isolation.route_cases import QUERY, WORD, World
 from tests.support.served import Served, new_key, new_project
 
-WITHOUT_IDS = {"projects_create", "policy_get", "policy_put", "health_live", "health_ready"}
+WITHOUT_IDS = {"projects_create", "policy_get", "policy_put", "health_live", "health_ready", "audit_verify"}
+CASES = (
+    route_cases.CASES | state_cases.CASES | version_cases.VERSION_CASES | cube_cases.CUBE_CASES | erasure_cases.CASES
+)
 FLAT = [(operation, name) for operation, cases in CASES.items() for name in cases]
 
 

@@ -11,10 +11,16 @@ from tests.support.served import new_project
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex", "work",
-    "feedback", "user_versions", "user_health",
+    "feedback", "user_versions", "snapshots", "sleeps", "cube_files", "cube_shares", "artefacts", "artefact_parts",
+    "erasures", "tombstones", "user_health",
 )  # fmt: skip
-PROJECT_TABLES = ("api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "project_health")
-WITHOUT_USER_DATA = {"schedules", "index_collections", "alembic_version", "projects"}
+PROJECT_TABLES = (
+    "api_keys", "policies", "jobs", "job_items", "idempotency_keys", "audit", "audit_seals", "project_health",
+)  # fmt: skip
+APPENDED = {"audit", "audit_seals"}  # the role may not change them
+WITHOUT_USER_DATA = {
+    "schedules", "index_collections", "alembic_version", "projects", "signing_keys", "installation_keys",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +63,25 @@ INSERT INTO entities (id, project_id, user_id, name, normalised) VALUES (%(n)s, 
 INSERT INTO memory_entities VALUES (%(m)s, %(n)s, %(p)s, %(u)s);
 INSERT INTO scenes (id, project_id, user_id) VALUES (%(c)s, %(p)s, %(u)s);
 INSERT INTO scene_members VALUES (%(c)s, %(m)s, %(p)s, %(u)s);
+INSERT INTO sleeps VALUES (%(p)s, %(u)s, now());
 INSERT INTO blocks (project_id, user_id, kind, text) VALUES (%(p)s, %(u)s, 'profile', 'x');
 INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
 INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');
 INSERT INTO user_health VALUES (%(p)s, %(u)s, now(), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO jobs (id, project_id, kind) VALUES (%(x)s, %(p)s, 'import');
+INSERT INTO cube_files (job_id, seq, project_id, user_id, first_line, lines, data) VALUES (%(x)s, 0, %(p)s, %(u)s, 1, 1,
+'x');
+INSERT INTO cube_shares (id, project_id, user_id, created_by) VALUES (%(x)s, %(p)s, %(u)s, 't');
+INSERT INTO artefacts (id, project_id, user_id, name, kind, version, fingerprint, size, created_by) VALUES (%(x)s,
+%(p)s, %(u)s, 'x', 'x', 1, 'x', 1, 't');
+INSERT INTO artefact_parts (artefact_id, seq, project_id, user_id, data) VALUES (%(x)s, 0, %(p)s, %(u)s, 'x');
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
+INSERT INTO snapshots (id, project_id, user_id, name, at, created_by) VALUES (%(x)s, %(p)s, %(u)s, 'x', now(),
+'t');
+INSERT INTO erasures (id, project_id, user_id, target_kind, target_id, created_by, erased_at) VALUES (%(x)s, %(p)s,
+%(u)s, 'user', %(u)s, 't', now());
+INSERT INTO tombstones VALUES (%(p)s, %(u)s, 'user', '', now(), %(x)s);
 """
 FILL_PROJECT = """
 INSERT INTO api_keys (id, project_id, name, secret_hash, scopes) VALUES (%(k)s, %(p)s, 'x', 'x', '{}');
@@ -74,6 +93,8 @@ INSERT INTO idempotency_keys (project_id, api_key_id, key, request_hash, status,
 200, 'x');
 INSERT INTO project_health VALUES (%(p)s, 'memories', 'fact', 'active', 1, now());
 INSERT INTO audit (id, project_id, actor, action, target_kind, target_id) VALUES (%(x)s, %(p)s, 'a', 'a', 'a', 'a');
+INSERT INTO audit_seals (project_id, seq, ref, at, head, body, prev, hash) VALUES (%(p)s, 1, %(x)s, now(), 'x', 'x',
+'x', 'x');
 """
 
 
@@ -114,7 +135,7 @@ def test_a_project_sees_its_own_rows_only(database, filled, table):
     assert owners(database, None, table) == set()
 
 
-@pytest.mark.parametrize("table", [*USER_TABLES, *(t for t in PROJECT_TABLES if t != "audit")])
+@pytest.mark.parametrize("table", [*USER_TABLES, *(t for t in PROJECT_TABLES if t not in APPENDED)])
 def test_unfiltered_changes_reach_no_further(database, owner_database, filled, table):
     mine, other = filled
     with database.transaction(mine) as conn:
@@ -160,7 +181,8 @@ def test_a_connection_that_had_a_scope_forgets_it(postgres, filled):
         single.close()
 
 
-def test_the_audit_cannot_be_rewritten(database, filled):
-    for statement in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit"):
+@pytest.mark.parametrize("table", sorted(APPENDED))
+def test_the_audit_cannot_be_rewritten(database, filled, table):
+    for statement in (f"UPDATE {table} SET project_id = project_id", f"DELETE FROM {table}"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.transaction(filled[0]) as conn:
             conn.execute(statement)

@@ -24,7 +24,7 @@ FOUND = EVIDENCE | {FACT.id: Evidence(0.6, 5.0), VIEW.id: Evidence(0.4, 2.0), GR
 
 
 def asked(*linked, **settings):
-    weights = Weights(DEFAULT.recall.model_copy(update={"pagerank": 0.0} | settings), DEFAULT.retention.tau_days)
+    weights = Weights(DEFAULT.recall.model_copy(update={"pagerank": 0.0} | settings), DEFAULT.retention)
     found = candidates([MOVED, OTHER, SMALL], [FACT, VIEW, GREETING], FOUND, links=linked)
     return {item.id: item for item in rank(PLAN, WORDS, found, weights, NOW, 10)}
 

@@ -122,7 +122,7 @@ def test_public_functions_are_documented():
 USER_TABLES = (
     "events", "sessions", "speakers", "segments", "candidates", "memories", "memory_versions", "memory_sources",
     "vectors", "links", "entities", "memory_entities", "scenes", "scene_members", "blocks", "served", "unindex",
-    "feedback",
+    "feedback", "cube_files", "cube_shares", "artefacts", "artefact_parts", "erasures", "tombstones",
 )  # fmt: skip
 TOUCHES = re.compile(rf"\b(?:FROM|INTO|UPDATE|JOIN)\s+(?:{'|'.join(USER_TABLES)})\b", re.IGNORECASE)
 SCOPED = re.compile(r"\b(?:UserScope|ProjectScope|Scope|WorkItem)\b")

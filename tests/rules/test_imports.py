@@ -62,9 +62,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app/services": {"app/storage", "app/index", "app/inference", "app/domain", "app/telemetry"},
     "app/queue": {"app/telemetry", "app/domain"},
     "app/answer_cache": set(),
+    "app/erasure_log": set(),
     "app/evaluation": {"app/domain"},  # measures from outside: it is given a client, and knows no part of the service
-    "app/context": SHARED | {"app/queue", "app/answer_cache"},
-    "app/ledger": SHARED | {"app/queue", "app/context"},  # the task base, for workers and the gateway's index thread
+    "app/context": SHARED | {"app/queue", "app/answer_cache", "app/erasure_log"},
+    "app/ledger": SHARED
+    | {"app/queue", "app/context", "app/erasure_log"},  # the task base, for workers and the gateway's index thread
     "app/http": SHARED | {"app/queue", "app/answer_cache", "app/context"},
     "app/main": SHARED | {"app/queue", "app/context", "app/ledger", "app/http"},
 }

@@ -22,7 +22,9 @@ NAMED_BY_THE_CONTRACT = {
     "memories_update", "memories_delete", "memories_history", "memories_links", "memories_aggregate",
     "memories_feedback", "memories_feedback_list", "users_get", "sessions_list", "sessions_get", "sessions_context",
     "jobs_create", "jobs_list", "jobs_get", "jobs_retry", "keys_create", "keys_list", "projects_create",
-    "projects_list", "policy_get", "policy_put",
+    "projects_list", "policy_get", "policy_put", "memories_restore", "cubes_snapshot_create", "cubes_snapshot_list",
+    "cubes_snapshot_get", "cubes_snapshot_delete", "cubes_snapshot_diff", "cubes_rollback", "audit_list",
+    "audit_export", "audit_verify",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from app.queue import NoHints
 from app.services.collections import LiveCollection
 from app.settings import Settings
 from app.storage import candidates as candidate_store
-from app.storage import event_stages, events, memories, segments, session_removal, work
+from app.storage import event_stages, events, memories, segments, work
 from app.storage.events import EventInsert
 from app.storage.memories import MemoryQuery
 from app.storage.segments import Segment
@@ -82,7 +82,8 @@ def propose(database, user, found, *, extractor="test-1", session="s1") -> None:
     event_ids = list(dict.fromkeys(event for c in found for event in c.event_ids))
     at = min(c.occurred_at for c in found)
     with database.transaction(user) as conn:
-        if not session_removal.lock(conn, user, session):
+        held = "SELECT 1 FROM sessions WHERE project_id = %s AND user_id = %s AND session_id = %s FOR UPDATE"
+        if conn.execute(held, (user.project_id, user.user_id, session)).fetchone() is None:
             return
         segment = Segment(new_id(), session, tuple(event_ids), extractor, "t", (), (), at, at)
         segment_id = segments.insert(conn, user, segment)

@@ -15,7 +15,7 @@ from app.domain.ranking import Item, Table
 from app.domain.units import NOTHING, Candidates, Row, memory_unit, turn_unit
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
-WEIGHTS = Weights(DEFAULT.recall, DEFAULT.retention.tau_days)
+WEIGHTS = Weights(DEFAULT.recall, DEFAULT.retention)
 PLAN = understand("Where did Anna move?", {"Anna", "Ben"}, NOW)
 WORDS = query_vector(PLAN.lexical)
 

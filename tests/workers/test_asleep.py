@@ -5,11 +5,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from app.domain.erasure import TargetKind
 from app.domain.policy import Preset
 from app.domain.work import WorkKind
 from app.services import memories
 from app.services.memories import MemoryChanges
 from app.storage.vectors import from_half
+from tests.support.erasing import KEY, order
 from tests.workers.conftest import START
 from workers.consolidate import asleep
 
@@ -112,7 +114,7 @@ def test_what_an_app_did_meanwhile_stands(pipeline):
     with pipeline.db.transaction(pipeline.user()) as conn:
         wanted = MemoryChanges(frozenset({"importance"}), importance=0.9)
         memories.patch(conn, pipeline.project, home, wanted, None, versions=None, actor="key:test")
-        memories.delete(conn, pipeline.project, bicycle, versions=None, actor="key:test")
+        memories.delete(conn, pipeline.project, bicycle, order(TargetKind.MEMORY, bicycle), KEY, versions=None)
     pipeline.settle()
     (row,) = pipeline.rows("SELECT id, importance::float AS importance FROM memories WHERE status = 'active'")
     assert (row["id"], round(row["importance"], 3)) == (home, 0.9)

@@ -13,7 +13,7 @@ from app.domain.scope import UserScope
 from app.domain.work import WorkKind
 from app.errors import LeaseLostError
 from app.storage import candidates as candidate_store
-from app.storage import changes, memories, memory_edits, work
+from app.storage import changes, memory_edits, versions, work
 from tests.support.candidates import START, of, said
 from tests.support.consolidation import active, claim, consolidate, context_over, listed, propose, speak
 from workers.consolidate.apply import decide_all
@@ -44,7 +44,7 @@ def test_a_candidate_becomes_a_memory_with_everything_that_belongs_to_it(context
     assert [source.event_id for source in memory.sources] == [event]
     assert (memory.live_from, memory.live_until, memory.version) == (START, None, 1)
     with database.transaction(user) as conn:
-        [version] = memories.history(conn, user, memory.id)
+        [version] = [entry.version for entry in versions.history(conn, user, memory.id)]
         assert (version.change, version.actor, version.reason) == ("add", "pipeline", "new")
         vector = conn.execute(
             "SELECT model, kind, dimension, sparse FROM vectors WHERE target_id = %s", (memory.id,)
@@ -70,7 +70,7 @@ def test_saying_it_again_strengthens_and_adds_the_source(context, database, user
     assert (memory.version, memory.stability) == (2, 2.0)
     assert memory.confidence > 0.7
     with database.transaction(user) as conn:
-        one, two = memories.history(conn, user, memory.id)
+        one, two = [entry.version for entry in versions.history(conn, user, memory.id)]
     assert (two.change, two.recorded_until) == ("strengthen", None)
     assert one.recorded_until == two.recorded_at
 
@@ -96,7 +96,7 @@ def test_a_new_value_supersedes_and_the_old_row_stays(context, database, user):
     then = listed(database, user, as_of=START + timedelta(days=3))
     assert [(m.text, m.status) for m in then] == [(old.text, "active")]
     with database.transaction(user) as conn:
-        assert [v.change for v in memories.history(conn, user, old.id)] == ["add", "supersede"]
+        assert [e.version.change for e in versions.history(conn, user, old.id)] == ["add", "supersede"]
 
 
 def test_what_arrives_late_becomes_history(context, database, user):

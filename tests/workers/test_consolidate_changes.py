@@ -12,7 +12,7 @@ from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.memory_writes import ChangedMemory, MemoryWrites
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
-from app.storage import changes, memories, memory_edits, outcomes
+from app.storage import changes, memory_edits, outcomes, versions
 from app.storage.memory_edits import MemoryDraft, Place
 from tests.support.candidates import START, of, said
 from tests.support.consolidation import active, consolidate, context_over, listed, propose, speak
@@ -48,7 +48,7 @@ def test_a_corrected_memory_stays_and_was_believed_until_then(context, database,
     assert [m.text for m in listed(database, user, as_of=START + timedelta(days=1))] == [wrong.text]
     assert [source.event_id for source in old.sources] == [first]
     with database.transaction(user) as conn:
-        added, ended = memories.history(conn, user, old.id)
+        added, ended = [entry.version for entry in versions.history(conn, user, old.id)]
         assert (ended.change, ended.reason, ended.status) == ("invalidate", "corrected", "invalidated")
         effects = outcomes.of_events(conn, user, [second])[second]
         [link] = conn.execute("SELECT type, to_id FROM links").fetchall()
@@ -100,10 +100,10 @@ def test_other_words_move_text_and_vector_together(context, database, user):
     [memory] = listed(database, user)
     assert (memory.text, memory.version, len(memory.sources)) == ("The user enjoys hiking.", 2, 2)
     with database.transaction(user) as conn:
-        versions = memories.history(conn, user, memory.id)
+        history = [entry.version for entry in versions.history(conn, user, memory.id)]
         row = conn.execute("SELECT sparse FROM vectors WHERE target_id = %s", (memory.id,)).fetchone()
         hashed = conn.execute("SELECT text_hash FROM memories").fetchone()
-    assert [(v.change, v.text) for v in versions] == [
+    assert [(v.change, v.text) for v in history] == [
         ("add", "The user loves hiking."),
         ("merge", "The user enjoys hiking."),
     ]

@@ -12,11 +12,13 @@ from uuid import uuid4
 import pytest
 
 from app.context import ProcessContext
+from app.domain.erasure import TargetKind
 from app.domain.scope import ProjectScope, UserScope
 from app.errors import LeaseLostError
-from app.services import sessions
+from app.services import erasures
 from app.storage import changes, memory_edits
 from app.storage.changes import StaleDecisionError
+from tests.support import erasing
 from tests.support.candidates import of, said
 from tests.support.consolidation import claim, consolidate, context_over, listed, propose, speak
 from workers.consolidate.stage import run
@@ -105,7 +107,7 @@ class Act:
 
     def erase(self) -> None:
         with self.database.transaction(self.user) as conn:
-            sessions.delete(conn, self.user, "s2", actor="key:test")
+            erasures.session(conn, self.user, erasing.order(TargetKind.SESSION, "s2"), erasing.KEY)
 
     def settled(self) -> tuple:
         """What is left once nothing waits any more: memories by text and status, turns, open work."""

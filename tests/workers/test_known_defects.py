@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.erasure import TargetKind
 from app.domain.policy import PRESETS, Preset
 from app.domain.query import Mode
 from app.services import memories
 from app.services import policy as policies
 from app.storage import links
+from tests.support.erasing import KEY, order
 from tests.support.private import private_database
 from tests.workers.conftest import START, opened_pipeline
 
@@ -160,7 +162,7 @@ def test_a_note_of_a_deleted_memory_does_not_live_on_in_its_neighbours(pipeline)
     assert "xanadu" in rows["The user practises the cello."]["context"]
     with pipeline.db.transaction(pipeline.user()) as conn:
         gone = rows["The user plays the cello in Xanadu."]["id"]
-        memories.delete(conn, pipeline.project, gone, versions=None, actor="key:test")
+        memories.delete(conn, pipeline.project, gone, order(TargetKind.MEMORY, gone), KEY, versions=None)
     assert "xanadu" not in str(pipeline.rows("SELECT text, keywords, tags, context FROM memories")).casefold()
     pipeline.settle()
     (kept,) = pipeline.rows("SELECT id, version, keywords, context FROM memories WHERE status = 'active'")

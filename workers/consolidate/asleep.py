@@ -12,7 +12,7 @@ from app.domain.scope import UserScope
 from app.domain.work import WorkItem, WorkKind
 from app.services.policy import effective
 from app.storage import candidates as candidate_store
-from app.storage import changes, links, vectors, work
+from app.storage import changes, links, tombstones, vectors, work
 from app.storage.changes import Matter, StaleDecisionError
 from workers.consolidate.apply import decide_all
 from workers.consolidate.linking import Linking
@@ -27,6 +27,7 @@ def run(context: ProcessContext, item: WorkItem) -> None:
 
 def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None:
     with context.db.transaction(scope) as conn:
+        since = tombstones.now(conn)
         policy = effective(conn, scope)
         candidate_store.keep_edited(conn, scope)
         batch = candidate_store.put_off(conn, scope, BATCH + 1)
@@ -54,6 +55,7 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
     awake = awakened(writes, {row: i for row, i in stand_ins.items() if i in standing}, standing)
     with context.db.transaction(scope) as conn:
         at = changes.lock_user(conn, scope)
+        tombstones.check(conn, scope, since)
         now = [m.neighbour for m in changes.neighbours(conn, scope, matter) if m.neighbour.id not in hidden]
         if {known.id: known.version for known in now} != writes.relied_on:
             raise StaleDecisionError("memories of the same matter changed")

@@ -19,9 +19,10 @@ from app.domain.memory_writes import KnownMemory
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
 from app.domain.work import WorkItem, WorkKind
+from app.services import lifecycle
 from app.services.policy import effective
 from app.storage import candidates as candidate_store
-from app.storage import changes, event_stages, vectors, work
+from app.storage import changes, event_stages, tombstones, vectors, work
 from app.storage.candidates import StoredCandidate
 from app.storage.changes import Matter, StaleDecisionError
 from app.storage.vectors import from_half
@@ -36,6 +37,8 @@ ATTEMPTS = 5  # decisions that turned stale in a row before the unit goes back t
 
 def run(context: ProcessContext, item: WorkItem) -> None:
     """Decide one batch of the user's open candidates; the unit comes back while more are open."""
+    with context.db.transaction(item.user) as conn:
+        lifecycle.expire(conn, item.user, context.clock())  # what is said again after its time is new
     until_fresh(context, partial(_run_once, context, item, item.user))
     context.hints.send(WorkKind.INDEX)
 
@@ -55,6 +58,7 @@ def until_fresh(context: ProcessContext, once: Callable[[], None]) -> None:
 
 def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None:
     with context.db.transaction(scope) as conn:
+        since = tombstones.now(conn)
         policy = effective(conn, scope)
         batch = candidate_store.open_of(conn, scope, BATCH + 1)
         more, batch = len(batch) > BATCH, batch[:BATCH]
@@ -80,6 +84,7 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
     )
     with context.db.transaction(scope) as conn:
         at = changes.lock_user(conn, scope)
+        tombstones.check(conn, scope, since)
         now = {memory.neighbour.id: memory.neighbour.version for memory in changes.neighbours(conn, scope, matter)}
         if now != writes.relied_on:
             raise StaleDecisionError("memories of the same matter changed")

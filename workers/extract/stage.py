@@ -5,6 +5,7 @@ Nothing is computed inside a transaction; the second one is short and ends with 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 import numpy as np
@@ -18,11 +19,12 @@ from app.domain.memory import Candidate
 from app.domain.policy import Policy
 from app.domain.scope import UserScope
 from app.domain.sparse import SparseVector
+from app.domain.windows import Neighbours, window_vectors
 from app.domain.work import WorkItem, WorkKind
 from app.ledger.lease import Lease
 from app.services import policy as policies
 from app.services import served
-from app.storage import candidates, event_stages, events, segments, vectors, work
+from app.storage import candidates, event_stages, events, segments, tombstones, vectors, work
 from app.storage.candidates import StoredCandidate
 from app.storage.event_stages import Extracted
 from app.storage.segments import Segment
@@ -34,7 +36,6 @@ from workers.extract.local import EXTRACTOR, extract
 from workers.extract.model import extractor_name
 from workers.extract.model_run import ModelReader
 from workers.extract.segmenter import SegmentPlan, episode, segment
-from workers.extract.window import Neighbours, window_vectors
 
 RUN_LIMIT = 256  # events of one run: about one second of encoding
 ENCODE_BATCH = 64  # texts between two looks at the lease
@@ -57,6 +58,7 @@ class Reading:
     touched: list[UUID]  # older turns whose window changes
     echoes: dict[UUID, Event]  # turns that repeat what we served, without it
     policy: Policy
+    since: datetime  # when it was read, by the database's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
     found = any(finding.candidates for finding in findings)
     with context.db.transaction(item.user) as conn:
         event_stages.lock(conn, item.user, [*reading.touched, *(event.id for event in reading.new)])
+        tombstones.check(conn, item.user, reading.since)
         vectors.upsert(conn, item.user, context.encoder.fingerprint, stored)
         vectors.update_windows(conn, item.user, windows)
         event_stages.bump(conn, item.user, reading.touched)
@@ -110,6 +113,7 @@ def _read(context: ProcessContext, item: WorkItem) -> tuple[float | None, Readin
     scope: UserScope = item.user
     limit = RUN_LIMIT if context.llm is None else model_run.RUN_LIMIT
     with context.db.transaction(scope) as conn:
+        since = tombstones.now(conn)
         unread = event_stages.to_extract(conn, scope, item.session_id, limit + 1)
         if not unread:
             return None, None
@@ -140,6 +144,7 @@ def _read(context: ProcessContext, item: WorkItem) -> tuple[float | None, Readin
             touched=touched,
             echoes=served.echoes(conn, scope, new, context.clock()),
             policy=policy,
+            since=since,
         )
 
 

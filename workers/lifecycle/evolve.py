@@ -10,7 +10,7 @@ from app.domain.notes import changed, memory_text, notes_of
 from app.domain.work import WorkItem, WorkKind
 from app.ledger.lease import Lease
 from app.services.policy import effective
-from app.storage import notes, vectors, work
+from app.storage import notes, tombstones, vectors, work
 from app.storage.vectors import StoredVector
 
 BATCH = 128  # memories of one run: about half a second of encoding
@@ -20,6 +20,7 @@ MOST_MEMORIES = 3_000  # of a user: the newest, as in tidying
 def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
     """Write the notes that differ from what they should be; the unit comes back while more do."""
     with context.db.transaction(item.user) as conn:
+        since = tombstones.now(conn)
         policy = effective(conn, item.user).notes
         memories, links = notes.active(conn, item.user, limit=MOST_MEMORIES)
     wanted = changed(memories, notes_of(memories, links, policy))
@@ -29,6 +30,7 @@ def run(context: ProcessContext, item: WorkItem, lease: Lease) -> None:
     lease.check()
     with context.db.transaction(item.user) as conn:
         written = notes.write(conn, item.user, batch)
+        tombstones.check(conn, item.user, since)
         rows = [
             StoredVector(memory.id, "memory", vector, document_vector(text, TEXT_LENGTH))
             for (memory, _), text, vector in zip(batch, texts, dense, strict=True)

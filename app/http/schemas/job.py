@@ -12,7 +12,9 @@ from app.http.schemas.fields import AnswerModel, AppId, Flag, Moment, RequestMod
 class JobKind(StrEnum):
     """What can be asked for."""
 
+    DECAY = "decay"
     REINDEX = "reindex"
+    SLEEP = "sleep"
 
 
 class JobState(StrEnum):

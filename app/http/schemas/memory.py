@@ -7,12 +7,14 @@ from uuid import UUID
 from pydantic import Field
 
 from app.domain.dates import Precision
+from app.domain.lifecycle import StateAction
 from app.domain.memory import MemoryStatus, MemoryType
 from app.http.schemas.fields import AnswerModel, AppId, DateIn, Instant, Metadata, Moment, RequestModel, Share
 from app.http.schemas.recall import SourceAnswer
 
 TEXT_LIMIT = 2_000  # characters of one statement; longer things are events
 KEY_LIMIT = 256
+REASON_LIMIT = 500
 
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, pattern=r"\S")]
 KeyPart = Annotated[str, Field(min_length=1, max_length=KEY_LIMIT)]
@@ -48,6 +50,8 @@ class MemoryCreate(RequestModel):
     occurred_at: Instant | None = None
     importance: Share | None = None
     confidence: Share | None = None
+    expires_at: Annotated[Instant | None, Field(description="from then on it is found no more")] = None
+    review_at: Annotated[Instant | None, Field(description="when somebody should look at it again")] = None
     metadata: Metadata | None = None
     source_event_ids: Annotated[list[UUID], Field(max_length=100)] | None = None
 
@@ -64,10 +68,19 @@ class MemoryPatch(RequestModel):
     valid_to: DateIn | None = None
     importance: Share | None = None
     confidence: Share | None = None
+    expires_at: Instant | None = None
+    review_at: Instant | None = None
     metadata: Metadata | None = None
     subject: KeyPart | None = None
     attribute: KeyPart | None = None
     value: KeyPart | None = None
+
+
+class StateChange(RequestModel):
+    """What is to become of a memory, and why."""
+
+    action: StateAction
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_LIMIT)] | None = None
 
 
 class MemoryAnswer(AnswerModel):
@@ -84,6 +97,8 @@ class MemoryAnswer(AnswerModel):
     value: str | None
     status: MemoryStatus
     frozen: bool
+    flagged: Annotated[bool, Field(description="it was called wrong, and nobody has put that right or approved it")]
+    faded: Annotated[bool, Field(description="little is left of it: a sweep archives it unless it matters")]
     event_time: str | None
     event_time_precision: Precision | None
     valid_from: str | None
@@ -95,9 +110,14 @@ class MemoryAnswer(AnswerModel):
     live_until: Moment | None
     importance: float
     confidence: float
-    strength: float
-    use_count: int
+    strength: Annotated[float, Field(description="0 to 1: what is left of it, with its importance and its confidence")]
+    retention: Annotated[float, Field(description="what time has left of it; 1 for what does not fade")]
+    stability: Annotated[float, Field(description="how slowly it fades; use makes it larger")]
+    layer: Annotated[str, Field(description="short, mid or long, where the policy decays in layers")]
+    use_count: Annotated[float, Field(description="half for each time it was returned, one for each confirmed use")]
     last_used_at: Moment | None
+    expires_at: Moment | None
+    review_at: Moment | None
     superseded_by: UUID | None
     version: int
     metadata: dict[str, Any]
@@ -114,31 +134,6 @@ class MemoryPage(AnswerModel):
 
     items: list[MemoryAnswer]
     next_cursor: str | None
-
-
-class MemoryVersionAnswer(AnswerModel):
-    """A memory as we knew it from `recorded_at` until `recorded_until`, and what made it so."""
-
-    version: int
-    change: str
-    reason: str | None
-    actor: str
-    type: MemoryType
-    text: str
-    subject: str | None
-    attribute: str | None
-    value: str | None
-    status: MemoryStatus
-    frozen: bool
-    event_time: str | None
-    valid_from: str | None
-    valid_to: str | None
-    live_from: Moment
-    live_until: Moment | None
-    importance: float
-    confidence: float
-    recorded_at: Moment
-    recorded_until: Moment | None
 
 
 class LinkType(StrEnum):
@@ -174,11 +169,4 @@ class MemoryLinks(AnswerModel):
     """Links, the oldest first."""
 
     items: list[MemoryLink]
-    next_cursor: str | None
-
-
-class MemoryHistory(AnswerModel):
-    """Versions, the first one first."""
-
-    items: list[MemoryVersionAnswer]
     next_cursor: str | None

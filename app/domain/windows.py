@@ -1,4 +1,6 @@
-"""Windows: each turn read together with the one before and the one after, by their words. Pure; used by extraction."""
+"""Windows: each turn read together with the one before and the one after, by their words. Pure; used by extraction
+and erasures.
+"""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
