@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from app.domain import strength
 from app.domain.dates import CalendarDate
 from app.domain.memory import MemoryType
 from app.domain.policy_lifecycle import RetentionPolicy
 from app.domain.sameness import terms
-from app.domain.strength import code, retentions
 
 NEAR = 0.95  # SPEC 6: what cosine may nominate as the same
 CHUNK = 512  # rows of the cosine matrix at a time: 512 x 3,000 floats are 6 MB
@@ -167,7 +167,9 @@ def is_stale(memory: MeasuredMemory, now: datetime) -> bool:
 
 
 def retained(memory: MeasuredMemory, policy: RetentionPolicy, now: datetime) -> float:
-    """R of a memory, as ranking has it (`strength.retentions`); 1 for what does not fade."""
-    age = (now - memory.confirmed_at).total_seconds()
-    facts = np.array([[age], [memory.stability], [memory.use_count], [code(memory.type, memory.layer)]])
-    return float(retentions(facts[0], facts[1], facts[2], facts[3], policy)[0])
+    """What is left of a memory since it was last confirmed (`strength.retentions`)."""
+    seconds = np.array([(now - memory.confirmed_at).total_seconds()], dtype=np.float64)
+    stability, uses = np.array([memory.stability]), np.array([memory.use_count], dtype=np.float64)
+    return float(
+        strength.retentions(seconds, stability, uses, np.array([strength.code(memory.type, memory.layer)]), policy)[0]
+    )

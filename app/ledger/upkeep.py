@@ -1,4 +1,5 @@
-"""Maintenance on schedules: decay, sleep, seals, old keys and hashes, health of memories, left-over collections, drift.
+"""Maintenance on schedules: decay and sleep, old idempotency keys and hashes, the audit's chain, health of memories,
+left-over collections, drift of the index.
 
 Run by workers, and by the embedded gateway for what needs the index. Every piece may be run at any time, and twice.
 """
@@ -25,11 +26,11 @@ from app.storage.collections import CollectionState
 SCHEDULES = {  # seconds
     "expire_idempotency_keys": 3_600,
     "forget_served": 86_400,
-    "count_memories": 600,
-    "measure_health": 86_400,
     "seal_audit": 60,
     "decay": 86_400,
     "sleep_users": 86_400,
+    "count_memories": 600,
+    "measure_health": 86_400,
     "drop_collections": 600,
     "check_drift": 21_600,
     "erase_aged": 86_400,
@@ -71,25 +72,6 @@ def forget_served(context: ProcessContext) -> None:
             served.purge(conn, scope, context.clock() - REMEMBERED)
 
 
-def count_memories(context: ProcessContext) -> None:
-    """Count memories and sum their health for the metrics, project by project."""
-    for scope in _projects(context):
-        count_project(context, scope)
-
-
-def measure_health(context: ProcessContext) -> None:
-    """Measure the health of every user's memories: what is stale moves with the days, also where nothing changes."""
-    after: UserScope | None = None
-    while True:
-        with context.db.transaction(None) as conn:
-            page = scopes.users(conn, after, PAGE)
-        for scope in page:
-            measure_user(context, scope, always=True)
-            after = scope
-        if len(page) < PAGE:
-            return
-
-
 def erase_aged(context: ProcessContext) -> None:
     """Erase what the policy of each project keeps no longer."""
     for scope in _projects(context):
@@ -125,6 +107,25 @@ def sleep_users(context: ProcessContext) -> None:
             ):
                 jobs.create(conn, scope, context.new_id(), "sleep", {}, dry_run=False, actor=SCHEDULED)
     context.hints.send(WorkKind.JOB)
+
+
+def count_memories(context: ProcessContext) -> None:
+    """Count memories and sum their health for the metrics, project by project."""
+    for scope in _projects(context):
+        count_project(context, scope)
+
+
+def measure_health(context: ProcessContext) -> None:
+    """Measure the health of every user's memories: what is stale moves with the days, also where nothing changes."""
+    after: UserScope | None = None
+    while True:
+        with context.db.transaction(None) as conn:
+            page = scopes.users(conn, after, PAGE)
+        for scope in page:
+            measure_user(context, scope, always=True)
+            after = scope
+        if len(page) < PAGE:
+            return
 
 
 def _projects(context: ProcessContext) -> Iterator[ProjectScope]:
@@ -200,12 +201,12 @@ def optimize_index(context: ProcessContext) -> None:
 RUN: dict[str, Callable[[ProcessContext], None]] = {
     "expire_idempotency_keys": expire_idempotency_keys,
     "forget_served": forget_served,
-    "count_memories": count_memories,
-    "measure_health": measure_health,
     "erase_aged": erase_aged,
     "seal_audit": seal_audit,
     "decay": decay,
     "sleep_users": sleep_users,
+    "count_memories": count_memories,
+    "measure_health": measure_health,
     "drop_collections": drop_collections,
     "check_drift": check_drift,
     "optimize_index": optimize_index,

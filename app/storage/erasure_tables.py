@@ -39,7 +39,7 @@ HELD = (
     Held("cube_files", shown=True),
     Held("cube_shares", ("filters::text", "with_user_ids::text", "with_agent_ids::text"), shown=True),
     Held("sleeps", at="slept_at"),
-    Held("user_health", at="measured_at", shown=True),
+    Held("user_health", at="measured_at"),
     Held(
         "memories",
         ("text", "subject", "attribute", "value", "context", "keywords::text", "tags::text", "metadata::text"),
@@ -75,7 +75,7 @@ OF_PROJECT = {
 
 # Tables without anything of users.
 NOTHING = frozenset(
-    {
+    [
         "alembic_version",
         "audit_seals",
         "index_collections",
@@ -85,5 +85,5 @@ NOTHING = frozenset(
         "projects",
         "schedules",
         "signing_keys",
-    }
+    ]
 )

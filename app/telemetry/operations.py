@@ -26,28 +26,18 @@ STAGES: dict[str, Operation | None] = {  # by kind of work
     "rewrite": Operation.INDEXING,
     "tidy": Operation.COMPRESSION,
     "evolve": Operation.COMPRESSION,
-    "erase": Operation.FORGETTING,
     "job": None,  # by its own kind, below
 }
 
 JOBS: dict[str, Operation | None] = {  # by kind of job; each slice counts once
-    "reindex": None,  # its stage counts
-    "sleep": Operation.COMPRESSION,
-    "decay": Operation.FORGETTING,
-    "retention": Operation.FORGETTING,
-    "erase": Operation.FORGETTING,
-    "forget": Operation.FORGETTING,
-    "erasure": Operation.FORGETTING,
-    "rewrite": Operation.INDEXING,
-    "import": Operation.UPDATING,
     "clone": Operation.UPDATING,
+    "decay": Operation.FORGETTING,
+    "erase": Operation.FORGETTING,
     "fuse": Operation.UPDATING,
-    "restore": Operation.UPDATING,
+    "import": Operation.UPDATING,
+    "reindex": None,  # its stage counts
     "rollback": Operation.UPDATING,
-    "snapshot": None,  # these only copy what is there
-    "export": None,
-    "backup": None,
-    "verify": None,
+    "sleep": Operation.COMPRESSION,
 }
 
 _RETRIEVAL = frozenset({"/v1/recall", "/v1/memories/aggregate", "/v1/sessions/{session_id}/context"})

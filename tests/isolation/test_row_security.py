@@ -67,7 +67,6 @@ INSERT INTO sleeps VALUES (%(p)s, %(u)s, now());
 INSERT INTO blocks (project_id, user_id, kind, text) VALUES (%(p)s, %(u)s, 'profile', 'x');
 INSERT INTO served VALUES (%(p)s, %(u)s, 1, now(), now());
 INSERT INTO feedback (id, project_id, user_id, memory_id, signal) VALUES (%(x)s, %(p)s, %(u)s, %(m)s, 'wrong');
-INSERT INTO user_health VALUES (%(p)s, %(u)s, now(), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO jobs (id, project_id, kind) VALUES (%(x)s, %(p)s, 'import');
 INSERT INTO cube_files (job_id, seq, project_id, user_id, first_line, lines, data) VALUES (%(x)s, 0, %(p)s, %(u)s, 1, 1,
 'x');
@@ -75,6 +74,7 @@ INSERT INTO cube_shares (id, project_id, user_id, created_by) VALUES (%(x)s, %(p
 INSERT INTO artefacts (id, project_id, user_id, name, kind, version, fingerprint, size, created_by) VALUES (%(x)s,
 %(p)s, %(u)s, 'x', 'x', 1, 'x', 1, 't');
 INSERT INTO artefact_parts (artefact_id, seq, project_id, user_id, data) VALUES (%(x)s, 0, %(p)s, %(u)s, 'x');
+INSERT INTO user_health VALUES (%(p)s, %(u)s, now(), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO unindex (target_id, project_id, user_id) VALUES (%(x)s, %(p)s, %(u)s);
 INSERT INTO work (project_id, kind, user_id) VALUES (%(p)s, 'nothing', %(u)s);
 INSERT INTO snapshots (id, project_id, user_id, name, at, created_by) VALUES (%(x)s, %(p)s, %(u)s, 'x', now(),

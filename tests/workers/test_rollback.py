@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from app.domain.erasure import TargetKind
 from app.domain.feedback import FeedbackSignal
 from app.domain.memory import Memory, MemoryStatus
 from app.domain.query import Kind, Narrowing
@@ -22,6 +23,7 @@ from app.storage.audit_entries import AuditQuery
 from app.storage.memories import MemoryQuery
 from app.storage.memory_states import Move
 from app.storage.vectors import to_half
+from tests.support.erasing import KEY, order
 from tests.workers.conftest import START, Pipeline
 
 SAYINGS = (
@@ -91,7 +93,7 @@ class Told:
     def delete(self, memory: Memory, _number: int) -> None:
         scope = self.pipeline.user(self.user)
         with self.pipeline.db.transaction(scope) as conn:
-            memories.delete(conn, scope, memory.id, versions=None, actor="key:test")
+            memories.delete(conn, scope, memory.id, order(TargetKind.MEMORY, memory.id), KEY, versions=None)
         self.erased.add(memory.id)
 
     def archive(self, memory: Memory, _number: int) -> None:
