@@ -54,6 +54,7 @@ class MeasuredMemory:
     importance: float
     confidence: float
     stability: float
+    layer: int
     use_count: float
     repeats: bool
     dense: Matrix | None
@@ -169,4 +170,6 @@ def retained(memory: MeasuredMemory, policy: RetentionPolicy, now: datetime) -> 
     """What is left of a memory since it was last confirmed (`strength.retentions`)."""
     seconds = np.array([(now - memory.confirmed_at).total_seconds()], dtype=np.float64)
     stability, uses = np.array([memory.stability]), np.array([memory.use_count], dtype=np.float64)
-    return float(strength.retentions(seconds, stability, uses, np.array([strength.code(memory.type, 0)]), policy)[0])
+    return float(
+        strength.retentions(seconds, stability, uses, np.array([strength.code(memory.type, memory.layer)]), policy)[0]
+    )

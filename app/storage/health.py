@@ -12,7 +12,7 @@ from app.storage.db import Connection
 
 NEWEST = """
 SELECT m.id, m.type, m.text, m.frozen, m.occurred_at, m.utc_offset, m.valid_to, m.expires_at, m.importance,
-       m.confidence, m.stability, m.use_count,
+       m.confidence, m.stability, m.layer, m.use_count,
        greatest(m.created_at, m.last_used_at, (SELECT max(s.created_at) FROM memory_sources s WHERE s.memory_id = m.id))
            AS confirmed_at,
        m.text_hash IN (SELECT o.text_hash FROM memories o WHERE o.project_id = %(project)s AND o.user_id = %(user)s
@@ -89,6 +89,7 @@ def read(conn: Connection, scope: UserScope, model: str, *, now: datetime, limit
             importance=row["importance"],
             confidence=row["confidence"],
             stability=row["stability"],
+            layer=row["layer"],
             use_count=row["use_count"],
             repeats=row["repeats"],
             dense=vectors.from_half(dense[row["id"]]) if row["id"] in dense else None,

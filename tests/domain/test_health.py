@@ -31,6 +31,7 @@ def memory(text="Anna lives in Ghent.", *, dense=(1.0, 0.0), **changes) -> Measu
         importance=0.5,
         confidence=0.7,
         stability=1.0,
+        layer=0,
         use_count=0.0,
         repeats=False,
         dense=None if dense is None else np.array(dense, dtype=np.float32),
