@@ -44,16 +44,30 @@ def note_uses(conn: Connection, scope: UserScope, uses: Mapping[UUID, float], at
     ]
 
 
-def come_back(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], at: datetime) -> list[UUID]:
+def come_back(
+    conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], at: datetime, *, reason: str = "used"
+) -> list[UUID]:
     """Make memories active again that a sweep archived and that were used since; returns them. One whose text another
     active memory says already stays where it is.
     """
     changes.lock_user(conn, scope)
     free = lifecycle.free_to_return(conn, scope, memory_ids, at)
-    back = memory_states.move(conn, scope, free, Move(MemoryStatus.ACTIVE, "restore", "used", ACTOR, clears=True))
+    back = memory_states.move(conn, scope, free, Move(MemoryStatus.ACTIVE, "restore", reason, ACTOR, clears=True))
     if back:
         work.enqueue(conn, scope, INDEX)
         work.enqueue_tidy(conn, scope)
+    return back
+
+
+def said_again(conn: Connection, scope: UserScope, hashes: Sequence[bytes], at: datetime) -> list[UUID]:
+    """Make memories active again that a sweep archived and whose text is said once more, before it is decided what that
+    means: else a second row would stand beside the first. It counts as a whole use. Returns them.
+    """
+    archived = lifecycle.put_away_saying(conn, scope, hashes) if hashes else []
+    if not archived:
+        return []
+    back = come_back(conn, scope, archived, at, reason="said_again")
+    note_uses(conn, scope, dict.fromkeys(back, USED), at)
     return back
 
 

@@ -131,6 +131,15 @@ def free_to_return(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID
     return [row["id"] for row in rows]
 
 
+def put_away_saying(conn: Connection, scope: UserScope, hashes: Sequence[bytes]) -> list[UUID]:
+    """Memories that a sweep archived whose normalised text is one of these; none that an app or a person put away."""
+    rows = conn.execute(
+        f"SELECT m.id FROM memories m WHERE {OF_USER} AND m.text_hash = ANY (%(hashes)s) AND {PUT_AWAY}",
+        _whose(scope) | {"hashes": list(hashes)},
+    ).fetchall()
+    return [row["id"] for row in rows]
+
+
 def set_layer(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], layer: int, at: datetime) -> None:
     """Move these into a layer; like a use it makes no version."""
     conn.execute(

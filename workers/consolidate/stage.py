@@ -4,7 +4,7 @@ It reads, decides, then writes in one short transaction under the user's lock; w
 in between, it decides again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -65,6 +65,7 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
         ids = [row.id for row in batch]
         deleted = changes.deleted_before(conn, scope, ids)
         taken_back = changes.taken_back(conn, scope, ids)
+        lifecycle.said_again(conn, scope, hashes_of(batch, deleted | taken_back.keys()), context.clock())
         stored = vectors.of_active_memories(conn, scope, context.encoder.fingerprint, SCANNED) if batch else []
     batch = embedded(context, batch)
     dense = nominated(batch, stored, policy.decide.max_neighbours)
@@ -98,6 +99,12 @@ def _run_once(context: ProcessContext, item: WorkItem, scope: UserScope) -> None
         work.enqueue_tidy(conn, scope)
         if policy.decide.asleep:
             work.enqueue(conn, scope, WorkKind.WAKE, quiet=policy.decide.sleep_seconds, at_most=LONGEST_AWAKE)
+
+
+def hashes_of(batch: list[StoredCandidate], passed_over: Collection[UUID]) -> list[bytes]:
+    """The texts that the batch says, without what it takes back and without candidates that become no memory."""
+    said = [row.candidate for row in batch if row.id not in passed_over]
+    return sorted({text_hash(candidate.text) for candidate in said if not candidate.retracts})
 
 
 def nominated(
