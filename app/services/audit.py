@@ -96,7 +96,7 @@ def check(conn: Connection, scope: Scope, after: int) -> tuple[Checked, int | No
             one.link,
             earlier.link if earlier is not None else None,
             digests,
-            may_be_redacted=entry is not None and (entry.redacted or _blank(entry)),
+            may_be_redacted=entry is not None and (entry.redacted or entry.restored or _blank(entry)),
         )
         if problem is not None:
             found.breaks.append(Break(one.link.seq, _name(one), problem))

@@ -20,7 +20,7 @@ from app.domain.memory import MemoryStatus
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
 from app.errors import FieldError, InvalidInputError
-from app.services.cubes import may_not_return, signature
+from app.services.cubes import let_return, may_not_return, signature
 from app.storage import changes, cube_rows, memory_states
 from app.storage.cube_files import Piece
 from app.storage.db import Connection
@@ -157,7 +157,11 @@ def write(conn: Connection, scope: UserScope, piece: Piece, rules: Rules) -> Tak
             row = renamed(BY_NAME[name], line, rules.naming)
             by_kind.setdefault(name, []).append((number, row))
     for name, rows in by_kind.items():
-        gone = may_not_return(conn, scope, name, [row for _, row in rows], restore_erased=rules.restore_erased)
+        gone = frozenset[int]()
+        if not rules.restore_erased:
+            gone = may_not_return(conn, scope, name, [row for _, row in rows], rules.naming)
+        elif not rules.dry_run:
+            let_return(conn, scope, name, [row for _, row in rows])
         taken.add(f"{name}_erased_before", len(gone))
         kept = [row for place, row in enumerate(rows) if place not in gone]
         if name == "memory":
@@ -177,7 +181,9 @@ def _others(  # noqa: PLR0913, PLR0917 - one step of `write`, with all that it h
             taken.add(f"{name}_unchanged", len(known))
             taken.add(f"{name}_added", len(lines) - len(known))
         return
+    sealed = cube_rows.sealed_of(conn, scope, lines) if name == "version" and rules.restore_erased else []
     added = cube_rows.insert(conn, scope, kind, rules.columns[name], lines)
+    cube_rows.restored(conn, scope, sealed)
     taken.add(f"{name}_added", added)
     taken.add(f"{name}_unchanged", len(lines) - added)
 

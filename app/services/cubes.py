@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from app.domain.cubes import BY_NAME, KINDS, SCHEMA, SCHEMA_VERSION, Hide, Selection, masked
+from app.domain.cubes import KINDS, SCHEMA, SCHEMA_VERSION, Hide, Naming, Selection, masked
 from app.domain.scope import UserScope
 from app.errors import NotFoundError
-from app.storage import cube_tables, policies, users
+from app.storage import cube_rows, cube_tables, policies, tombstones, users
 from app.storage.db import Connection
 
 GENERATOR = "mneme-server 0.1.0"
@@ -117,18 +117,50 @@ def signature(key: bytes, digest: bytes) -> dict[str, str]:
 
 
 def may_not_return(
-    conn: Connection, scope: UserScope, kind: str, rows: Sequence[Mapping[str, Any]], *, restore_erased: bool
+    conn: Connection, scope: UserScope, kind: str, rows: Sequence[Mapping[str, Any]], naming: Naming
 ) -> frozenset[int]:
-    """The places of those rows of an import that an erasure forbids to come back; with `restore_erased` none is.
+    """The places of those rows of an import that an erasure forbids to come back: what was recorded before the user was
+    erased, and what was erased one by one. A file of another user says nothing of what was erased here.
 
-    `rows` are lines of one kind with their ids as they are here. The erasure's tombstones are asked in this one place.
+    `rows` are lines of one kind with their ids as they are here; those that rest on others go with them.
     """
-    assert kind in BY_NAME  # noqa: S101 - lines are checked before
-    if restore_erased or not rows:
+    if not rows or not naming.same_scope:
         return frozenset()
-    return forbidden(conn, scope, kind, rows)
+    until = tombstones.user_erased_at(conn, scope)
+    gone = {place for place, row in enumerate(rows) if until is not None and _recorded_by(row, until)}
+    for target, column in ERASED_BY.get(kind, ()):
+        named = [str(row[column]) for row in rows if row.get(column) is not None]
+        erased = tombstones.erased(conn, scope, target, named)
+        gone |= {
+            place
+            for place, row in enumerate(rows)
+            if (at := erased.get(str(row.get(column)))) is not None and _recorded_by(row, at, unknown=True)
+        }
+    if kind == "speaker" and until is not None and not cube_rows.has_sessions(conn, scope):
+        gone |= set(range(len(rows)))
+    return frozenset(gone)
 
 
-def forbidden(_conn: Connection, _scope: UserScope, _kind: str, _rows: Sequence[Mapping[str, Any]]) -> frozenset[int]:
-    """No erasure leaves a tombstone yet, so nothing is forbidden."""
-    return frozenset()
+def let_return(conn: Connection, scope: UserScope, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take away the tombstones that stand against these rows (`restore_erased`); the receipts of the erasures stay."""
+    tombstones.lift(conn, scope, "user", [""])
+    also = (("memory", "id"),) if kind == "memory" else ()
+    for target, column in (*ERASED_BY.get(kind, ()), *also):
+        tombstones.lift(conn, scope, target, [str(row[column]) for row in rows if row.get(column) is not None])
+
+
+# By kind of line: which tombstones name one of its columns.
+ERASED_BY = {
+    "session": (("session", "session_id"),),
+    "event": (("session", "session_id"), ("event", "id")),
+    "segment": (("session", "session_id"),),
+    "candidate": (("session", "session_id"),),
+    "memory": (("session", "session_id"),),  # one erased by itself is still a row, which says so
+    "source": (("event", "event_id"), ("derived", "event_id")),
+}
+
+
+def _recorded_by(row: Mapping[str, Any], at: datetime, *, unknown: bool = False) -> bool:
+    """Whether the row was recorded by then; `unknown` is the answer for a row that does not say."""
+    said = next((row[name] for name in ("created_at", "recorded_at", "updated_at") if row.get(name)), None)
+    return unknown if said is None else datetime.fromisoformat(str(said)) <= at

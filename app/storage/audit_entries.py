@@ -98,6 +98,11 @@ class Entry:
         """Whether an erasure has taken its words."""
         return self.erased or (self.kind == ACT and self.detail == REDACTED)
 
+    @property
+    def restored(self) -> bool:
+        """Whether it came back from a file after its erasure, which took what was sealed of its words."""
+        return self.salt == b""
+
     def digests(self) -> Digests:
         """What the chain keeps of it."""
         head = {"kind": self.kind, "ref": self.ref, "version": self.version, "at": self.at, "actor": self.actor}
@@ -106,7 +111,7 @@ class Entry:
             "target_id": self.target_id, "reason": self.reason, "request_id": self.request_id, "detail": self.detail,
             "job_id": self.job_id, "candidate_id": self.candidate_id, "after": self.after,
         }  # fmt: skip
-        return chain.digests(head | {"action": self.action}, body, None if self.redacted else self.salt)
+        return chain.digests(head | {"action": self.action}, body, None if self.redacted else self.salt or None)
 
 
 def page(conn: Connection, scope: Scope, query: AuditQuery) -> list[Entry]:

@@ -232,3 +232,32 @@ def unfinished(conn: Connection, scope: UserScope) -> tuple[list[str], bool]:
         "SELECT 1 FROM candidates WHERE project_id = %s AND user_id = %s AND state = 'open' LIMIT 1", values
     ).fetchone()
     return [row["session_id"] for row in sessions], waiting is not None
+
+
+def has_sessions(conn: Connection, scope: UserScope) -> bool:
+    """Whether the user has a session."""
+    row = conn.execute(
+        "SELECT 1 FROM sessions WHERE project_id = %s AND user_id = %s LIMIT 1", (scope.project_id, scope.user_id)
+    ).fetchone()
+    return row is not None
+
+
+def sealed_of(conn: Connection, scope: UserScope, lines: Sequence[Mapping[str, Any]]) -> list[tuple[UUID, int]]:
+    """Those of these versions that the audit has sealed and that are not there any more."""
+    rows = conn.execute(
+        "SELECT x.id, x.version FROM unnest(%s::uuid[], %s::int[]) AS x (id, version)"
+        " JOIN audit_seals s ON s.ref = x.id AND s.version = x.version AND s.project_id = %s"
+        " WHERE NOT EXISTS (SELECT 1 FROM memory_versions v WHERE v.memory_id = x.id AND v.version = x.version)",
+        ([line["memory_id"] for line in lines], [line["version"] for line in lines], scope.project_id),
+    ).fetchall()
+    return [(row["id"], row["version"]) for row in rows]
+
+
+def restored(conn: Connection, scope: UserScope, versions: Sequence[tuple[UUID, int]]) -> None:
+    """Mark versions that came back after their erasure: what the audit sealed of their words went with the salt."""
+    if versions:
+        conn.execute(
+            "UPDATE memory_versions v SET salt = '' FROM unnest(%s::uuid[], %s::int[]) AS x (id, version)"
+            " WHERE v.memory_id = x.id AND v.version = x.version AND v.project_id = %s AND v.user_id = %s",
+            ([id_ for id_, _ in versions], [number for _, number in versions], scope.project_id, scope.user_id),
+        )

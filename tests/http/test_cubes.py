@@ -279,3 +279,35 @@ def test_provenance_is_an_object(api, provenance):
 def test_a_file_beyond_the_limit_is_refused_at_once(served, token, path, size):
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {size}\r\n\r\n"
     assert served.raw(head.encode()).status == 413
+
+
+def test_what_was_erased_comes_back_only_when_asked_for(api, work):
+    said = {"user_id": "anna", "session_id": "s1", "role": "user", "content": "I drink green tea.", "name": "Anna"}
+    api.post("/v1/events", json={"events": [said]})
+    memory_id = remember(api, "Anna likes green tea.")
+    api.get("/v1/audit")  # seals
+    cube = cube_of(api)
+    before = lines_of(cube)[1:-1]
+    assert api.delete("/v1/users/anna").status_code == 202
+    work()
+    counts = taken(api, work, cube, user_id="anna")["counts"]
+    assert counts["event_erased_before"] == counts["memory_erased_before"] == 1
+    assert not {name: n for name, n in counts.items() if name.endswith("_added")}
+    assert texts(api, "anna") == []
+    assert api.get("/v1/users/anna").status_code == 404
+    taken(api, work, cube, user_id="anna", restore_erased=True)
+    assert lines_of(cube_of(api))[1:-1] == before
+    assert api.get(f"/v1/memories/{memory_id}").json()["text"] == "Anna likes green tea."
+    found = api.get("/v1/audit/verify").json()
+    assert found["intact"], found["breaks"]
+    assert taken(api, work, cube, user_id="anna")["counts"]["memory_unchanged"] == 1  # the erasure no longer stands
+
+
+def test_what_comes_after_an_erasure_is_no_restore(api, work):
+    remember(api, "Anna likes green tea.")
+    api.delete("/v1/users/anna")
+    work()
+    remember(api, "Anna likes coffee.")
+    cube = cube_of(api)
+    assert "memory_erased_before" not in taken(api, work, cube, user_id="anna")["counts"]
+    assert texts(api, "anna") == ["Anna likes coffee."]
