@@ -1,7 +1,8 @@
 """Cubes measured on an instance of their own.
 
 python bench/cubes.py speed [N]      N (100,000) memories with vectors: a file made, imported, exported, imported again
-python bench/cubes.py locomo FILE    LoCoMo: all questions to each user and to the one that its export was imported into
+python bench/cubes.py locomo FILE    LoCoMo: all questions to each user, after export, erasure and import once more, and to
+                                     another user into whom the export was imported
 """
 
 import hashlib
@@ -82,13 +83,13 @@ def memory(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def imported(client: httpx.Client, user: str, file: Path) -> tuple[float, float, dict[str, Any]]:
+def imported(client: httpx.Client, user: str, file: Path, **more: Any) -> tuple[float, float, dict[str, Any]]:
     """Seconds until the file was accepted, those that the job ran, and the job; its progress is printed. A job may wait
     for a worker that is busy with something else, which is not counted.
     """
     began = time.perf_counter()
     with file.open("rb") as content:
-        answer = client.post("/v1/cubes/import", params={"user_id": user}, content=content, headers=FILE)
+        answer = client.post("/v1/cubes/import", params={"user_id": user} | more, content=content, headers=FILE)
     answer.raise_for_status()
     accepted = time.perf_counter() - began
     job = answer.json()
@@ -152,32 +153,28 @@ def same_answers(client: httpx.Client, folder: Path, data: Path) -> None:
             client.post("/v1/events", json={"events": turns[at : at + 200]}).raise_for_status()
     for sample in samples:
         settle(client, sample["sample_id"])
-    total = same = 0
+    before = {sample["sample_id"]: answers(client, sample["sample_id"], sample) for sample in samples}
     for sample in samples:
         name = sample["sample_id"]
         exported(client, name, folder / f"{name}.jsonl")
         imported(client, f"{name}-again", folder / f"{name}.jsonl")
-        settle(client, f"{name}-again")
-    refill(client)
-    for sample in samples:
-        name, questions = sample["sample_id"], [qa["question"] for qa in sample["qa"]]
-        before = [asked(client, name, question) for question in questions]
-        after = [asked(client, f"{name}-again", question) for question in questions]
-        equal = sum(one == other for one, other in zip(before, after, strict=True))
-        print(f"{name}: {equal} of {len(before)} questions have the same items in the same order")
-        total, same = total + len(before), same + equal
-    print(f"all: {same} of {total}")
+        client.delete(f"/v1/users/{name}").raise_for_status()
+        imported(client, name, folder / f"{name}.jsonl", restore_erased=True)
+    for told, user in (("erased and imported", "{}"), ("imported into another user", "{}-again")):
+        total = same = 0
+        for sample in samples:
+            name = sample["sample_id"]
+            settle(client, user.format(name))
+            pairs = zip(before[name], answers(client, user.format(name), sample), strict=True)
+            equal = sum(one == other for one, other in pairs)
+            total, same = total + len(before[name]), same + equal
+            print(f"{name}, {told}: {equal} of {len(before[name])} questions have the same items in the same order")
+        print(f"all, {told}: {same} of {total}")
 
 
-def refill(client: httpx.Client) -> None:
-    """Fill the index anew. Where its candidates tie at the cut, it takes those that were written first: two users are
-    comparable when their points were written in the same order, as a rebuild does.
-    """
-    job = client.post("/v1/jobs", json={"kind": "reindex"}).json()
-    while job["state"] not in {"done", "failed"}:
-        time.sleep(0.5)
-        job = client.get(f"/v1/jobs/{job['id']}").json()
-    time.sleep(2)
+def answers(client: httpx.Client, user: str, sample: dict[str, Any]) -> list[list[tuple[str, str]]]:
+    """What each question of the conversation is answered with."""
+    return [asked(client, user, qa["question"]) for qa in sample["qa"]]
 
 
 def settle(client: httpx.Client, user: str) -> None:

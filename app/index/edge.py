@@ -151,8 +151,11 @@ class EdgeIndex:
         with EngineErrors():
             answers = iter(handle.shard.query_batch(edge_engine.batch(zip(queries, wanted, strict=True))))
         return [
-            union((signal, [(edge_engine.number(hit.id), hit.score) for hit in next(answers)]) for signal, _ in signals)
-            for signals in wanted
+            union(
+                ((signal, [(edge_engine.number(hit.id), hit.score) for hit in next(answers)]) for signal, _ in signals),
+                query.limit,
+            )
+            for query, signals in zip(queries, wanted, strict=True)
         ]
 
     def count(self, collection: str, scope: UserScope | None = None) -> int:

@@ -127,8 +127,8 @@ def delete(which: points.UserFilter) -> qe.UpdateOperation:
 def batch(
     queries: Iterable[tuple[IndexQuery, Sequence[tuple[Signal, points.Vector | SparseVector]]]],
 ) -> qe.QueryBatchRequest:
-    """One request for all signals of all queries; term statistics are those of the user's own points, whatever the
-    filter.
+    """One request for all signals of all queries, with one hit more than the limit (`hits.certain`). Term statistics are
+    those of the user's own points, whatever the filter.
     """
     requests = []
     for query, wanted in queries:
@@ -141,8 +141,9 @@ def batch(
             else:  # the engine refuses IDF on a dense vector
                 plain, params = vector.tolist(), qe.SearchParams(exact=True)
             nearest = qe.Query.Nearest(plain, using=signal.value)
+            most = query.limit + 1
             requests.append(
-                qe.QueryRequest(limit=query.limit, query=nearest, filter=chosen, with_payload=False, params=params)
+                qe.QueryRequest(limit=most, query=nearest, filter=chosen, with_payload=False, params=params)
             )
     return qe.QueryBatchRequest(requests)
 

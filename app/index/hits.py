@@ -1,6 +1,6 @@
 """What a search gives back, made from the lists of its signals. Used by both adapters and by `scan`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from app.domain.fusion import Evidence
@@ -9,18 +9,36 @@ from app.index.protocol import Signal
 PLACES = {Signal.DENSE: 0, Signal.TEXT: 1, Signal.WINDOW: 2}  # of each signal in Evidence
 
 
-def union(answers: Iterable[tuple[Signal, Iterable[tuple[int, float]]]]) -> dict[int, Evidence]:
-    """By point in any of the answers (number of its id, score) its score in each. A UUID would take ten times as long
-    to look up.
+def union(answers: Iterable[tuple[Signal, Sequence[tuple[int, float]]]], limit: int) -> dict[int, Evidence]:
+    """By point in any of the answers (number of its id, score) its score in each, at most `limit` of each answer. To
+    look up a UUID would take ten times as long.
+
+    The same points give the same evidence in the same order, however they were written: see `certain`.
     """
     hits: dict[int, list[float | None]] = {}
     for signal, found in answers:
         place = PLACES[signal]
-        for number, score in found:
+        for number, score in certain(found, limit):
             if (scores := hits.get(number)) is None:
                 scores = hits[number] = [None, None, None]
             scores[place] = score
     return {number: Evidence._make(scores) for number, scores in hits.items()}
+
+
+def certain(found: Sequence[tuple[int, float]], limit: int) -> list[tuple[int, float]]:
+    """The best `limit` of the `limit + 1` that an engine was asked for, by score, then id. Of those that score as the
+    first beyond the limit none is taken: which of them an engine gives depends on the order in which they were written.
+    Where that leaves nothing, they stay.
+    """
+    kept = found
+    if len(found) > limit:
+        beyond = found[limit][1]
+        kept = [hit for hit in found if hit[1] > beyond] or found
+    return sorted(kept, key=_by_score)[:limit]
+
+
+def _by_score(hit: tuple[int, float]) -> tuple[float, int]:
+    return -hit[1], hit[0]
 
 
 def by_id(found: Mapping[int, Evidence]) -> dict[UUID, Evidence]:

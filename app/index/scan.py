@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from app.domain.fusion import Evidence
 from app.domain.sparse import SparseVector
-from app.index.hits import PLACES
+from app.index.hits import PLACES, certain
 from app.index.protocol import IndexQuery, Signal
 
 Scores = npt.NDArray[np.float64]
@@ -37,14 +37,16 @@ def scan(query: IndexQuery, rows: Sequence[ScanRow]) -> dict[int, Evidence]:
     if query.dense is not None:
         matrix = np.frombuffer(b"".join(row.dense for row in rows), dtype="<f2").reshape(len(rows), -1)
         scores = (matrix.astype(np.float32) @ query.dense.astype(np.float32)).astype(np.float64)
-        _collect(hits, Signal.DENSE, scores, query.limit, everything=True)
+        _collect(hits, Signal.DENSE, rows, scores, query.limit)
     for signal, wanted, of in (
         (Signal.TEXT, query.text, lambda row: row.text),
         (Signal.WINDOW, query.window, lambda row: row.window),
     ):
         if wanted is not None and len(wanted.indices):
-            _collect(hits, signal, _bm25(wanted, rows, of), query.limit, everything=False)
-    return {rows[i].id.int: Evidence(*scores) for i, scores in hits.items()}
+            scores = _bm25(wanted, rows, of)
+            matched = [i for i, score in enumerate(scores) if score > 0]  # a lexical score of nothing is no match
+            _collect(hits, signal, [rows[i] for i in matched], scores[matched], query.limit)
+    return {number: Evidence(*scores) for number, scores in hits.items()}
 
 
 def _bm25(wanted: SparseVector, rows: Sequence[ScanRow], of: Callable[[ScanRow], SparseVector | None]) -> Scores:
@@ -67,9 +69,9 @@ def _bm25(wanted: SparseVector, rows: Sequence[ScanRow], of: Callable[[ScanRow],
 
 
 def _collect(
-    hits: dict[int, list[float | None]], signal: Signal, scores: Scores, limit: int, *, everything: bool
+    hits: dict[int, list[float | None]], signal: Signal, rows: Sequence[ScanRow], scores: Scores, limit: int
 ) -> None:
-    """Add the best `limit`; a lexical score of nothing is no match."""
-    for i in np.argsort(-scores, kind="stable")[:limit]:
-        if everything or scores[i] > 0:
-            hits.setdefault(int(i), [None, None, None])[PLACES[signal]] = float(scores[i])
+    """Add the best `limit`."""
+    best = np.argsort(-scores, kind="stable")[: limit + 1]
+    for number, score in certain([(rows[i].id.int, float(scores[i])) for i in best], limit):
+        hits.setdefault(number, [None, None, None])[PLACES[signal]] = score

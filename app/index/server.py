@@ -149,14 +149,15 @@ class ServerIndex:
         for query, signals in zip(queries, wanted, strict=True):
             chosen = _filter(points.narrowed(query.scope, query.filter))
             own = _filter(points.of_user(query.scope))
-            requests += [_request(query.limit, signal, vector, chosen, own) for signal, vector in signals]
+            requests += [_request(query.limit + 1, signal, vector, chosen, own) for signal, vector in signals]
         with _ServerErrors():
             answers = iter(self._client.query_batch_points(collection, requests))
         return [
             union(
-                (signal, [(UUID(str(hit.id)).int, hit.score) for hit in next(answers).points]) for signal, _ in signals
+                ((signal, [(UUID(str(h.id)).int, h.score) for h in next(answers).points]) for signal, _ in signals),
+                query.limit,
             )
-            for signals in wanted
+            for query, signals in zip(queries, wanted, strict=True)
         ]
 
     def count(self, collection: str, scope: UserScope | None = None) -> int:
