@@ -122,8 +122,11 @@ def _delete_some(conn: Connection, scope: UserScope, held: Held, at: datetime) -
 
 
 def _redact_audit(conn: Connection, scope: UserScope, at: datetime) -> int:
-    row = conn.execute("SELECT mneme_redact_audit(%s, %s, %s) AS n", (scope.project_id, scope.user_id, at)).fetchone()
-    return int(row["n"]) if row else 0
+    return conn.execute(
+        "UPDATE audit SET user_id = NULL, detail = '{\"erased\": true}', target_id = 'erased', reason = NULL,"
+        f" salt = NULL WHERE {OF_USER} AND at <= %(at)s",
+        _of(scope) | {"at": at},
+    ).rowcount
 
 
 def points_left(conn: Connection, scope: UserScope) -> bool:

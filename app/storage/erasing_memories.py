@@ -55,7 +55,7 @@ SELECT 1 FROM memories m, memories o WHERE m.id = %(id)s AND m.status = 'active'
 BLANK = """
 UPDATE memory_versions SET text = '', subject = NULL, attribute = NULL, value = NULL, event_time = NULL,
     event_time_precision = NULL, valid_from = NULL, valid_from_precision = NULL, valid_to = NULL,
-    valid_to_precision = NULL, reason = NULL, metadata = '{}'
+    valid_to_precision = NULL, reason = NULL, metadata = '{}', candidate_id = NULL, salt = NULL
 WHERE memory_id = %(id)s AND project_id = %(project)s AND user_id = %(user)s AND version = ANY (%(versions)s)
 """
 

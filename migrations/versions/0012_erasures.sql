@@ -65,18 +65,20 @@ CREATE INDEX jobs_of_user ON jobs (project_id, (scope ->> 'user_id')) WHERE scop
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS reason text, ADD COLUMN IF NOT EXISTS salt bytea;  -- those of 0010
 
 -- The app may add to the audit and change nothing in it, but for this: an erased user's entries stay without what tells
--- whose they were.
-CREATE FUNCTION mneme_redact_audit(p_project uuid, p_user text, p_before timestamptz) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    WITH redacted AS (
-        UPDATE public.audit SET user_id = NULL, detail = '{"erased": true}', target_id = 'erased',
-            reason = NULL, salt = NULL
-        WHERE project_id = p_project AND user_id = p_user AND at <= p_before
-          AND p_project = nullif(current_setting('mneme.project', true), '')::uuid RETURNING 1)
-    SELECT count(*) FROM redacted
-$$;
-REVOKE ALL ON FUNCTION mneme_redact_audit FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION mneme_redact_audit TO mneme_app;
+-- whose they were. Row security applies as to everything else.
+GRANT UPDATE (user_id, detail, target_id, reason, salt) ON audit TO mneme_app;
+CREATE FUNCTION mneme_audit_only_redacted() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    IF OLD.user_id IS NULL OR NEW.user_id IS NOT NULL OR NEW.reason IS NOT NULL OR NEW.salt IS NOT NULL
+        OR NEW.target_id <> 'erased' OR NEW.detail <> '{"erased": true}'
+        OR (NEW.id, NEW.project_id, NEW.at, NEW.actor, NEW.action, NEW.target_kind, NEW.request_id)
+            IS DISTINCT FROM (OLD.id, OLD.project_id, OLD.at, OLD.actor, OLD.action, OLD.target_kind, OLD.request_id)
+    THEN
+        RAISE EXCEPTION 'entries of the audit are only ever redacted' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER audit_only_redacted BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION mneme_audit_only_redacted();
 
 -- Space of deleted rows is given back at once where PostgreSQL lets a role that owns nothing do so (17 and later).
 DO $$

@@ -186,3 +186,46 @@ def test_the_audit_cannot_be_rewritten(database, filled, table):
     for statement in (f"UPDATE {table} SET project_id = project_id", f"DELETE FROM {table}"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.transaction(filled[0]) as conn:
             conn.execute(statement)
+
+
+REDACT = "user_id = NULL, detail = '{\"erased\": true}', target_id = 'erased', reason = NULL, salt = NULL"
+
+
+def test_the_audit_can_only_be_redacted(database):
+    mine, other = new_project(database), new_project(database)
+    add = "INSERT INTO audit (id, project_id, user_id, actor, action, target_kind, target_id) VALUES"
+    with database.transaction(mine) as conn:
+        for user in ("anna", None):
+            conn.execute(
+                f"{add} (gen_random_uuid(), %s, %s, 'a', 'a', 'a', %s)", (mine.project_id, user, user or "none")
+            )
+    whose = {"anna": "user_id = 'anna'", "none": "user_id IS NULL"}
+    for change, where in (
+        ("target_id = 'x'", whose["anna"]),
+        ("user_id = 'bob'", whose["anna"]),
+        (REDACT.replace("'erased'", "'x'"), whose["anna"]),
+        (REDACT.replace(", salt = NULL", ""), whose["anna"]),
+        (REDACT + ", actor = 'x'", whose["anna"]),
+        (REDACT, whose["none"]),
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), database.transaction(mine) as conn:
+            conn.execute(f"UPDATE audit SET {change} WHERE {where}")
+    with database.transaction(other) as conn:
+        assert conn.execute(f"UPDATE audit SET {REDACT}").rowcount == 0
+    with database.transaction(mine) as conn:
+        assert conn.execute(f"UPDATE audit SET {REDACT} WHERE user_id = 'anna'").rowcount == 1
+        rows = conn.execute("SELECT user_id, target_id, salt IS NULL AS blank FROM audit ORDER BY target_id").fetchall()
+    assert [(r["user_id"], r["target_id"], r["blank"]) for r in rows] == [
+        (None, "erased", True),
+        (None, "none", False),
+    ]
+
+
+def test_only_known_functions_pass_row_security(owner_database):
+    with owner_database.transaction(None) as conn:
+        rows = conn.execute(
+            "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+        ).fetchall()
+    assert {row["proname"] for row in rows} == {
+        "mneme_find_key", "mneme_claim_work", "mneme_due_work", "mneme_scopes", "mneme_projects", "mneme_counts",
+    }  # fmt: skip

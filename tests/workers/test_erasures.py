@@ -39,7 +39,7 @@ def test_every_table_of_users_is_known_to_the_erasure(private):
         "id", "user_id", "session_id", "project_id", "type", "status", "model", "kind", "actor", "change", "signal",
         "event_time", "event_time_precision", "valid_from", "valid_from_precision", "valid_to", "valid_to_precision",
         "role", "state", "skip_reason", "decision", "event_ids", "extractor", "agent_id", "target_kind", "action",
-        "created_by",
+        "created_by", "fingerprint",
     }  # fmt: skip
     for row in rows:
         if row["table_name"] in held:
