@@ -71,8 +71,8 @@ CREATE FUNCTION mneme_audit_only_redacted() RETURNS trigger LANGUAGE plpgsql SET
 BEGIN
     IF OLD.user_id IS NULL OR NEW.user_id IS NOT NULL OR NEW.reason IS NOT NULL OR NEW.salt IS NOT NULL
         OR NEW.target_id <> 'erased' OR NEW.detail <> '{"erased": true}'
-        OR (NEW.id, NEW.project_id, NEW.at, NEW.actor, NEW.action, NEW.target_kind, NEW.request_id)
-            IS DISTINCT FROM (OLD.id, OLD.project_id, OLD.at, OLD.actor, OLD.action, OLD.target_kind, OLD.request_id)
+        OR to_jsonb(NEW) - ARRAY['user_id', 'detail', 'target_id', 'reason', 'salt']
+            <> to_jsonb(OLD) - ARRAY['user_id', 'detail', 'target_id', 'reason', 'salt']
     THEN
         RAISE EXCEPTION 'entries of the audit are only ever redacted' USING ERRCODE = 'insufficient_privilege';
     END IF;

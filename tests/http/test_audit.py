@@ -132,7 +132,9 @@ def test_the_check_says_where_the_chain_breaks(api, memory, project, owner_datab
     assert verified(api)["intact"]
     statement, problem = FORGERIES[forgery]
     with owner_database.transaction(None) as conn:
+        conn.execute("ALTER TABLE audit DISABLE TRIGGER audit_only_redacted")  # who owns the tables can do so
         changed = conn.execute(f"{statement} AND project_id = %s", (project.project_id,)).rowcount
+        conn.execute("ALTER TABLE audit ENABLE TRIGGER audit_only_redacted")
     assert changed == 1
     found = verified(api)
     assert not found["intact"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -18,12 +19,15 @@ from app.storage.tombstones import ErasedMeanwhileError
 from tests.workers.erased import (
     CANARY,
     erase_event,
+    erase_user,
     holds,
     later,
     no_rest,
     settle,
     texts,
 )
+from workers.lifecycle import sleep as sleep_stage
+from workers.lifecycle.sleep_do import Doing, perform
 
 
 @pytest.mark.parametrize("kind", [WorkKind.EXTRACT, WorkKind.CONSOLIDATE, WorkKind.TIDY])
@@ -138,3 +142,16 @@ def test_a_reworded_memory_leaves_its_place_to_one_that_says_the_same(pipeline):
     erase_event(pipeline, second)
     assert texts(pipeline) == ["The user plays the cello."]
     assert texts(pipeline, "erased") == [""]
+
+
+def test_sleep_that_read_before_the_erasure_writes_nothing_after_it(pipeline):
+    pipeline.say(f"I live in {CANARY}.")
+    settle(pipeline)
+    seen = sleep_stage._look(pipeline.context, pipeline.user())
+    doing = Doing(pipeline.context, pipeline.user(), uuid4(), lease=None)
+    erase_user(pipeline)
+    with pytest.raises(ErasedMeanwhileError):
+        perform(doing, [None], seen.at)
+    with pytest.raises(ErasedMeanwhileError):
+        sleep_stage._finish(doing, sleep_stage._Progress(), seen, seen.at)
+    assert not pipeline.rows("SELECT 1 FROM sleeps UNION ALL SELECT 1 FROM scenes UNION ALL SELECT 1 FROM blocks")

@@ -123,13 +123,13 @@ def test_a_write_during_the_run_is_never_overwritten(pipeline, twins, monkeypatc
     kept, gone, _ = twins
     perform, written = sleep_stage.perform, []
 
-    def late(doing, actions):
+    def late(doing, actions, since):
         if not written:
             written.append(actions)
             with pipeline.db.transaction(pipeline.user()) as conn:
                 changes.lock_user(conn, pipeline.user())
                 write(conn, pipeline.user(), gone)
-        perform(doing, actions)
+        perform(doing, actions, since)
 
     monkeypatch.setattr(sleep_stage, "perform", late)
     job, items = asleep(pipeline)

@@ -24,7 +24,7 @@ from app.ledger.lease import Lease
 from app.ledger.upkeep import SCHEDULED
 from app.services.blocks import MOST_MEMORIES, tidy
 from app.services.policy import effective
-from app.storage import changes, job_items, notes, scenes, sleeping, tidying, work
+from app.storage import changes, job_items, notes, scenes, sleeping, tidying, tombstones, work
 from app.storage.changes import StaleDecisionError
 from app.storage.db import Connection
 from app.storage.jobs import Job
@@ -164,7 +164,7 @@ def _sleep(doing: Doing, progress: _Progress, until: float) -> bool:
                 if done and time.monotonic() >= until and not isinstance(actions[0], Merge):
                     return False
                 doing.lease.check()
-                perform(doing, actions)
+                perform(doing, actions, seen.at)
                 done += 1
         except StaleDecisionError:
             if attempt == ATTEMPTS:
@@ -197,6 +197,7 @@ def _finish(doing: Doing, progress: _Progress, first: _Seen, slept_at: datetime 
     user = doing.user
     with doing.context.db.transaction(user) as conn:
         changes.lock_user(conn, user)
+        tombstones.check(conn, user, first.at)
         progress.left += _tidied(doing.context, conn, user)
         if slept_at is not None:
             items = scene_items(user, first.stored, first.plan.scenes, first.policy.scenes)

@@ -4,6 +4,7 @@ was done in it. Models and the encoder are asked before it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from app.context import ProcessContext
@@ -12,7 +13,7 @@ from app.domain.scope import UserScope
 from app.domain.sleep import Action, AddLink, DropLink, Merge, Reflect
 from app.domain.work import WorkKind
 from app.ledger.lease import Lease
-from app.storage import audit, changes, job_items, sleep_writes, work
+from app.storage import audit, changes, job_items, sleep_writes, tombstones, work
 from app.storage.audit import AuditEntry
 from app.storage.db import Connection
 from app.storage.sleep_writes import Act, Words
@@ -34,12 +35,15 @@ class Doing:
         return f"job:{self.job_id}"
 
 
-def perform(doing: Doing, actions: Sequence[Action]) -> None:
-    """Do a merge, a reflection, or some links. Raises StaleDecisionError when a write came in between."""
+def perform(doing: Doing, actions: Sequence[Action], since: datetime) -> None:
+    """Do a merge, a reflection, or some links, planned from what was read at `since`. Raises StaleDecisionError when
+    a write came in between, ErasedMeanwhileError when an erasure did.
+    """
     context, user = doing.context, doing.user
     words = _words(doing, actions[0]) if isinstance(actions[0], Reflect) else None
     with context.db.transaction(user) as conn:
         at = changes.lock_user(conn, user)
+        tombstones.check(conn, user, since)
         done = list(actions)
         match actions[0]:
             case Merge() as merge:
