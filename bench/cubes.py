@@ -1,7 +1,7 @@
 """Cubes measured on an instance of their own.
 
 python bench/cubes.py speed [N]      N (100,000) memories with vectors: a file made, imported, exported, imported again
-python bench/cubes.py locomo FILE    LoCoMo: all questions to each user, after export, erasure and import once more, and to
+python bench/cubes.py locomo FILE    LoCoMo: all questions to each user; again after export, erasure and import; and to
                                      another user into whom the export was imported
 """
 

@@ -127,8 +127,8 @@ def delete(which: points.UserFilter) -> qe.UpdateOperation:
 def batch(
     queries: Iterable[tuple[IndexQuery, Sequence[tuple[Signal, points.Vector | SparseVector]]]],
 ) -> qe.QueryBatchRequest:
-    """One request for all signals of all queries, with one hit more than the limit (`hits.certain`). Term statistics are
-    those of the user's own points, whatever the filter.
+    """One request for all signals of all queries, each with one hit more than its limit (`hits.certain`). Statistics of
+    terms are those of the user's own points, whatever the filter.
     """
     requests = []
     for query, wanted in queries:

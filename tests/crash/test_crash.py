@@ -1,5 +1,5 @@
-"""kill -9 of everything, and of each part alone, under writers and an eraser: nothing acknowledged is lost, nothing is
-doubled, nothing that was erased comes back.
+"""kill -9 of everything, and of each part alone, while writers, an eraser, sleep, decay and rollbacks race over the
+same users: nothing acknowledged is lost, nothing is doubled, nothing that was erased comes back.
 """
 
 import random
@@ -13,6 +13,7 @@ import pytest
 
 from tests.crash import oracle
 from tests.crash.erasers import Attempt, erasing, stay_erased, surely_kept
+from tests.crash.tidiers import counts, tidied, tidying
 from tests.crash.writers import ClientLedger, writing
 from tests.support.instance import STOP_SECONDS, Instance, leftovers, modes
 
@@ -68,6 +69,8 @@ def check_everything(instance: Instance, ledger: ClientLedger, attempts: list[At
     found += oracle.stored_once(url, kept)
     found += stay_erased(url, acknowledged, attempts)
     found += oracle.memories_are_sound(url)
+    found += tidied(url)
+    assert min(counts(url).values()) > 0, "something did not take part"
     collection, stored = oracle.live_collection(url), oracle.rows(url)
     assert sum(row["kind"] == "memory" and row["status"] == "active" for row in stored.values()) > 5
     took = instance.stop()
@@ -80,7 +83,7 @@ def crash_run(instance: Instance, directory: Path, parts: list[str], seed: int) 
     ledger = ClientLedger(directory / "acknowledged.jsonl")
     instance.start()
     rewrite_at_once(instance)
-    with erasing(instance, ledger, seed) as eraser:
+    with erasing(instance, ledger, seed) as eraser, tidying(instance, seed):
         run_under_kills(instance, ledger, parts, random.Random(seed))
     assert sum(attempt.ended is not None for attempt in eraser.attempts) >= len(parts)
     found = check_everything(instance, ledger, eraser.attempts)

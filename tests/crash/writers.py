@@ -48,7 +48,9 @@ class ClientLedger:
             file.write(json.dumps(asdict(entry)) + "\n")
 
     def read(self) -> list[Acknowledged]:
-        return [Acknowledged(**json.loads(line)) for line in self.path.read_text().splitlines()]
+        """What is noted; a line that is being written is left for the next look."""
+        whole = self.path.read_text().rpartition("\n")[0]
+        return [Acknowledged(**json.loads(line)) for line in whole.splitlines()]
 
 
 def digest(content: str) -> str:
