@@ -178,8 +178,12 @@ def answers(client: httpx.Client, user: str, sample: dict[str, Any]) -> list[lis
 
 
 def settle(client: httpx.Client, user: str) -> None:
-    """Return when nothing of the user is pending, and what waits for a moment's rest is done."""
+    """Return when nothing of the user is pending, the index has been rid of what was erased, and what waits for a
+    moment's rest is done.
+    """
     while client.get(f"/v1/users/{user}").json()["pending"]:
+        time.sleep(0.5)
+    while any(one["state"] != "done" for one in client.get("/v1/erasures", params={"limit": 100}).json()["items"]):
         time.sleep(0.5)
     time.sleep(20)
 
