@@ -18,6 +18,7 @@ from app.inference.protocol import EncoderUnavailableError
 from app.ledger.lease import Heartbeats, Lease
 from app.storage import event_stages, work
 from app.storage.failures import TRANSIENT, is_transient
+from app.storage.tombstones import ErasedMeanwhileError
 from app.telemetry.logs import describe
 from app.telemetry.operations import STAGES
 
@@ -153,5 +154,9 @@ class Runner:
 
 
 def is_operational(error: Exception) -> bool:
-    """Whether the fault is of a store or a model that will come back, and not of the unit of work."""
-    return is_transient(error) or isinstance(error, IndexUnavailableError | EncoderUnavailableError)
+    """Whether the fault is of a store or a model that will come back, or of an erasure that came first, and not of the
+    unit of work.
+    """
+    return is_transient(error) or isinstance(
+        error, IndexUnavailableError | EncoderUnavailableError | ErasedMeanwhileError
+    )

@@ -25,6 +25,7 @@ from app.storage import candidates as candidate_store
 from app.storage import changes, event_stages, tombstones, vectors, work
 from app.storage.candidates import StoredCandidate
 from app.storage.changes import Matter, StaleDecisionError
+from app.storage.tombstones import ErasedMeanwhileError
 from app.storage.vectors import from_half
 from workers.consolidate.apply import decide_all
 from workers.consolidate.linking import Linking
@@ -48,7 +49,7 @@ def until_fresh(context: ProcessContext, once: Callable[[], None]) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             once()
-        except StaleDecisionError:
+        except (StaleDecisionError, ErasedMeanwhileError):
             if attempt == ATTEMPTS:
                 raise
             context.logger.info("decision_stale", attempt=attempt)
