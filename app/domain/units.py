@@ -207,14 +207,13 @@ class Candidates:
 
     def __post_init__(self) -> None:
         place = {row.unit.id.int: number for number, row in enumerate(self.rows)}
-        cites: list[list[int]] = [[] for _ in self.rows]
-        cited: list[list[int]] = [[] for _ in self.rows]
+        cites: list[Sequence[int]] = [()] * len(self.rows)
+        cited: list[Sequence[int]] = [()] * len(self.rows)
         for number, row in enumerate(self.rows):
-            for source in row.unit.sources:
-                turn = place.get(source)
-                if turn is not None:
-                    cites[number].append(turn)
-                    cited[turn].append(number)
+            if row.unit.memory is not None:
+                cites[number] = turns = [place[source] for source in row.unit.sources if source in place]
+                for turn in turns:
+                    cited[turn] = (*cited[turn], number)
         object.__setattr__(self, "place", place)
         object.__setattr__(self, "cites", cites)
         object.__setattr__(self, "cited", cited)

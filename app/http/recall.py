@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
+from typing import Any
 
+import orjson
 from fastapi import BackgroundTasks
 from starlette.responses import Response
 
@@ -15,24 +17,13 @@ from app.http import recall_cache, recall_rounds
 from app.http.after import Served, no_hashes
 from app.http.deps import Edge, ReadEdge, operation, router
 from app.http.recall_cache import Kept
-from app.http.recall_steps import look, search, timed
-from app.http.schemas.recall import (
-    ContextMessage,
-    ContextSection,
-    ItemKind,
-    RecallAnswer,
-    RecallContext,
-    RecallInclude,
-    RecallItem,
-    RecallRequest,
-    SourceAnswer,
-)
+from app.http.recall_steps import Early, begin, look, search, timed
+from app.http.schemas.recall import ItemKind, RecallAnswer, RecallCache, RecallInclude, RecallRequest
 from app.services import recall, recall_rerank, recall_search, served
 from app.services.recall import Prepared
 from app.services.recall_answer import AnswerItem, RecallResult, compose
 from app.services.recall_goals import ALONE
 from app.services.recall_items import MOST_ITEMS
-from app.services.recall_search import Hits
 
 MAX_TOKENS = 1_000  # defaults of SPEC 4
 LIMIT = 10
@@ -53,7 +44,10 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     """
     query = query_of(edge, body)
     seconds: dict[str, float] = {}
-    prepared = prepare(edge, query, seconds)
+    known = edge.context.memo.last(query.scope)
+    repeated = known is not None and known.has_answered(query.text) and body.cache is not RecallCache.OFF
+    early = None if repeated else begin(edge, query)
+    prepared = prepare(edge, query, seconds, early)
     answers, metrics = edge.context.answers, edge.context.metrics
     secret = recall_cache.secret_of(edge, body, query, prepared)
     kept = recall_cache.find(answers, secret) if secret is not None else None
@@ -62,11 +56,12 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     if kept is not None:
         metrics.recalls.labels("false").inc()  # a degraded answer is never kept
     else:
-        result = run(edge, query, prepared, seconds)
+        result = run(edge, query, prepared, seconds, early)
         said = partial(served.hashes_of, result, query.format)
-        kept = Kept(answer_of(result).model_dump_json(by_alias=True).encode(), result.memory_ids)
+        kept = Kept(body_of(result), result.memory_ids)
         if secret is not None and not result.degraded:
             left = recall_cache.seconds_left(edge, prepared)
+            prepared.reads.note_answered(query.text)
             background.add_task(recall_cache.put, answers, secret, kept, seconds=left)
     response = Response(kept.answer, media_type="application/json")
     used = kept.used if body.record_usage is not False else []
@@ -117,28 +112,39 @@ def query_of(edge: Edge, body: RecallRequest) -> RecallQuery:
     )
 
 
-def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float]) -> Prepared:
-    """What is known before the search, in a transaction of its own."""
+def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float], early: Early | None) -> Prepared:
+    """What is known before the search, in a transaction of its own. While the encoder is at work, what no hit decides
+    is read as well: it costs no time.
+    """
+    context = edge.context
     with timed(edge, seconds, "prepare"), edge.read(query.scope) as conn:
-        return recall.prepare(conn, query, edge.context.memo, model=edge.context.encoder.fingerprint)
+        guess = early.guess if early else recall.guess(query, context.memo)
+        prepared = recall.prepare(conn, query, context.memo, guess, model=context.encoder.fingerprint)
+        if early is not None:
+            recall.read_ahead(lambda: conn, query, prepared, model=context.encoder.fingerprint)
+        return prepared
 
 
-def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, float]) -> RecallResult:
+def run(
+    edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, float], early: Early | None
+) -> RecallResult:
     """The other steps, each transaction closed before the encoder, the index or a model is asked."""
     context = edge.context
     rewritten = recall_rounds.rewrite(edge, query, prepared, seconds) if query.mode is Mode.DEEP else None
     began = context.monotonic()
     with timed(edge, seconds, "encode"):
-        # The encoder leaves the interpreter to others while it computes: the words are searched meanwhile, not before,
-        # because the index keeps it to itself.
-        by_words = cache(lambda: context.beside.submit(first_look, edge, query, prepared))
-        question = recall_search.ask(context.encoder, prepared.plan, starting=by_words)
+        # Now and not before: the index keeps the interpreter to itself, and the encoder is at work without it.
+        worded = search(edge, query, prepared, recall_search.words_of(prepared.plan))
+        if early is not None and prepared.plan is early.guess.plan:
+            question = early.question.result()
+        else:
+            question = recall_search.ask(context.encoder, prepared.plan)
         if query.mode is not Mode.FAST:
             prepared = recall.embed_pending(context.encoder, prepared, question)
     beside = ALONE
     if rewritten is not None and question.vector is not None:
         beside = recall_rounds.in_other_words(edge, query, prepared, rewritten, seconds)
-    looked = look(edge, query, prepared, question, seconds, by_words=by_words(), beside=beside)
+    looked = look(edge, query, prepared, question, seconds, by_words=worded, beside=beside)
     gathered = recall_rounds.further(edge, query, prepared, looked, seconds, began=began)
     gathered = replace(gathered, rewritten=rewritten)
     if prepared.policy.recall.rerank:
@@ -152,59 +158,53 @@ def run(edge: Edge, query: RecallQuery, prepared: Prepared, seconds: dict[str, f
     return result
 
 
-def first_look(edge: Edge, query: RecallQuery, prepared: Prepared) -> Hits | None:
-    """What the words alone find, with the rows that will be needed read ahead; None while the index does not answer."""
-    hits = search(edge, query, prepared, recall_search.words_of(prepared.plan))
-    if hits is not None:
-        with edge.read_when_needed(query.scope) as reader:
-            recall.read_ahead(reader, query, prepared, hits, model=edge.context.encoder.fingerprint)
-    return hits
-
-
-def answer_of(result: RecallResult) -> RecallAnswer:
-    """The result as the contract shows it."""
+def body_of(result: RecallResult) -> bytes:
+    """The result as `RecallAnswer` has it. Written without the model, which would check what is ours already and take
+    as long as the packing.
+    """
     packed = result.context
-    return RecallAnswer(
-        items=[item_of(item) for item in result.items],
-        context=RecallContext(
-            text=packed.text,
-            tokens=packed.tokens,
-            max_tokens=result.max_tokens,
-            sections=[ContextSection(name=s.name, tokens=s.tokens, ids=s.ids) for s in packed.sections],
-            messages=None
+    body = {
+        "items": [_item(item) for item in result.items],
+        "context": {
+            "text": packed.text,
+            "tokens": packed.tokens,
+            "max_tokens": result.max_tokens,
+            "sections": [{"name": s.name, "tokens": s.tokens, "ids": s.ids} for s in packed.sections],
+            "messages": None
             if packed.messages is None
-            else [ContextMessage(role=role, content=content) for role, content in packed.messages],
-            message_tokens=packed.message_tokens,
-        ),
-        sufficient=result.sufficient,
-        degraded=result.degraded,
-        pending_not_ranked=result.pending_not_ranked,
-        trace=result.trace,
-    )
+            else [{"role": role, "content": content} for role, content in packed.messages],
+            "message_tokens": packed.message_tokens,
+        },
+        "sufficient": result.sufficient,
+        "degraded": result.degraded,
+        "pending_not_ranked": result.pending_not_ranked,
+        "trace": result.trace,
+    }
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def item_of(item: AnswerItem) -> RecallItem:
-    """One item. Its values are ours: checking them again would take as long as all else here."""
-    return RecallItem.model_construct(
-        kind=ItemKind(item.kind.value),
-        id=item.id,
-        type=item.type,
-        text=item.text,
-        score=item.score,
-        scores=item.scores,
-        occurred_at=item.occurred_at,
-        event_time=item.event_time,
-        valid_from=item.valid_from,
-        valid_to=item.valid_to,
-        status=item.status,
-        pending=item.pending,
-        sources=[
-            SourceAnswer.model_construct(
-                event_id=source.event_id,
-                client_id=source.client_id,
-                session_id=source.session_id,
-                occurred_at=source.occurred_at,
-            )
+def _item(item: AnswerItem) -> dict[str, Any]:
+    """One item, as `RecallItem` has it."""
+    return {
+        "kind": item.kind.value,
+        "id": item.id,
+        "type": item.type,
+        "text": item.text,
+        "score": item.score,
+        "scores": item.scores,
+        "occurred_at": item.occurred_at.isoformat(),
+        "event_time": item.event_time,
+        "valid_from": item.valid_from,
+        "valid_to": item.valid_to,
+        "status": item.status,
+        "pending": item.pending,
+        "sources": [
+            {
+                "event_id": source.event_id,
+                "client_id": source.client_id,
+                "session_id": source.session_id,
+                "occurred_at": source.occurred_at.isoformat(),
+            }
             for source in item.sources
         ],
-    )
+    }

@@ -13,9 +13,24 @@ from app.domain.query import RecallQuery
 from app.http.deps import Edge
 from app.index.protocol import IndexUnavailableError
 from app.services import recall, recall_search
-from app.services.recall import Gathered, Prepared
+from app.services.recall import Gathered, Guess, Prepared
 from app.services.recall_goals import ALONE, Beside
 from app.services.recall_search import Hits, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """The encoder at work on a question as it will probably be read, while PostgreSQL is asked how it must be."""
+
+    guess: Guess
+    question: "Future[Question]"
+
+
+def begin(edge: Edge, query: RecallQuery) -> Early:
+    """Let the encoder begin; it leaves the interpreter to others while it computes."""
+    context = edge.context
+    guess = recall.guess(query, context.memo)
+    return Early(guess, context.beside.submit(recall_search.ask, context.encoder, guess.plan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +51,15 @@ def look(  # noqa: PLR0913 - each is the outcome of one step
     question: Question,
     seconds: dict[str, float],
     *,
-    by_words: "Future[Hits | None]",
+    by_words: Hits | None,
     beside: Beside = ALONE,
 ) -> Looked:
-    """The first round of search and truth; PostgreSQL alone while the index does not answer. What was found `by_words`
-    already is not searched again.
+    """The first round of search and truth; PostgreSQL alone while the index does not answer, as when it found nothing
+    `by_words` either: None. What was found is not searched again.
     """
     context, policy = edge.context, prepared.policy.recall
     with timed(edge, seconds, "search"):
-        worded = by_words.result()
-        hits = worded and search(edge, query, prepared, question, by_words=worded)
+        hits = by_words and search(edge, query, prepared, question, by_words=by_words)
     degraded = hits is None
     with timed(edge, seconds, "gather"), edge.read_when_needed(query.scope) as reader:
         if hits is None:

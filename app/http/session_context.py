@@ -14,9 +14,9 @@ from app.domain.access import KeyScope
 from app.domain.event import Role
 from app.domain.packing import Section
 from app.domain.query import Format, Narrowing, RecallQuery
-from app.http import recall
+from app.http import recall, recall_steps
 from app.http.after import Served
-from app.http.deps import ReadEdge, answer, operation, router
+from app.http.deps import ReadEdge, operation, router
 from app.http.schemas.fields import AppId
 from app.http.schemas.recall import QUERY_LIMIT, RecallAnswer, RecallFormat
 from app.http.users import AppIdPath
@@ -57,9 +57,10 @@ def context(  # noqa: PLR0913, PLR0917 - the parameters of the route
         narrowing=Narrowing(session_id=edge.caller.session(None)),  # a key bound to a session sees that one alone
     )
     seconds: dict[str, float] = {}
-    result = recall.run(edge, query, recall.prepare(edge, query, seconds), seconds)
+    early = recall_steps.begin(edge, query)
+    result = recall.run(edge, query, recall.prepare(edge, query, seconds, early), seconds, early)
     in_tail = {id_ for part in result.context.sections if part.name == Section.TAIL.value for id_ in part.ids}
     result = replace(result, items=[item for item in result.items if str(item.id) not in in_tail])
     hashes = partial(served.hashes_of, result, query.format)
     edge.after.note(Served(scope, edge.context.clock(), result.memory_ids, hashes))
-    return answer(recall.answer_of(result))
+    return Response(recall.body_of(result), media_type="application/json")

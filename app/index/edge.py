@@ -152,7 +152,7 @@ class EdgeIndex:
             answers = iter(handle.shard.query_batch(edge_engine.batch(zip(queries, wanted, strict=True))))
         return [
             union(
-                ((signal, [(edge_engine.number(hit.id), hit.score) for hit in next(answers)]) for signal, _ in signals),
+                ((signal, [(edge_engine.number(hit), hit.score) for hit in next(answers)]) for signal, _ in signals),
                 query.limit,
             )
             for query, signals in zip(queries, wanted, strict=True)

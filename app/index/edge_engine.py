@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from app.index import points
 from app.index.protocol import IndexPoint, IndexQuery, IndexUnavailableError, Signal
 
 DENSE = Signal.DENSE.value
+number = attrgetter("id.int")  # of a hit's id, which is a UUID here; a function of ours takes twice as long
 LAYOUT = "layout-2"  # a file of this name marks a collection whose terms lie in spaces
 # Posting lists are shared by all users of a collection, and a user of more than 5,000 points is searched by walking
 # them: 17 ms a signal among 1.1 million points. So users are spread over spaces whose terms differ, which divides what
@@ -151,11 +153,6 @@ def batch(
 def identity(given: int | UUID | str) -> UUID:
     """All ids here are UUIDs; the engine's type allows others."""
     return given if isinstance(given, UUID) else UUID(str(given))
-
-
-def number(given: int | UUID | str) -> int:
-    """The number of an id."""
-    return given.int if isinstance(given, UUID) else UUID(str(given)).int
 
 
 def dense_of(which: points.UserFilter, size: int) -> qe.ScrollRequest:

@@ -1,11 +1,13 @@
 """What a search gives back, made from the lists of its signals. Used by both adapters and by `scan`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from uuid import UUID
 
 from app.domain.fusion import Evidence
 from app.index.protocol import Signal
 
+_NUMBER, _SCORE = itemgetter(0), itemgetter(1)
 PLACES = {Signal.DENSE: 0, Signal.TEXT: 1, Signal.WINDOW: 2}  # of each signal in Evidence
 
 
@@ -34,11 +36,9 @@ def certain(found: Sequence[tuple[int, float]], limit: int) -> list[tuple[int, f
     if len(found) > limit:
         beyond = found[limit][1]
         kept = [hit for hit in found if hit[1] > beyond] or found
-    return sorted(kept, key=_by_score)[:limit]
-
-
-def _by_score(hit: tuple[int, float]) -> tuple[float, int]:
-    return -hit[1], hit[0]
+    ordered = sorted(kept, key=_NUMBER)
+    ordered.sort(key=_SCORE, reverse=True)  # keeps the order of equal ones; one sort by both takes twice as long
+    return ordered[:limit]
 
 
 def by_id(found: Mapping[int, Evidence]) -> dict[UUID, Evidence]:

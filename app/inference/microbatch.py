@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from app.inference.protocol import EncoderUnavailableError, Starting, not_awaited
+from app.inference.protocol import EncoderUnavailableError
 
 Vector = npt.NDArray[np.float32]
-EncodeBatch = Callable[[Sequence[str], Starting], npt.NDArray[np.float32]]
+EncodeBatch = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 
 class _Waiting:
@@ -38,8 +38,8 @@ class MicroBatcher:
         self._busy = False
         self._queue: deque[_Waiting] = deque()
 
-    def encode(self, text: str, starting: Starting = not_awaited) -> Vector:
-        """The vector of `text`; `starting` as `Encoder.encode_query` has it."""
+    def encode(self, text: str) -> Vector:
+        """The vector of `text`."""
         caller = _Waiting(text)
         with self._lock:
             if self._busy:
@@ -47,23 +47,21 @@ class MicroBatcher:
             else:
                 self._busy = caller.leads = True
         if not caller.leads:
-            starting()
-            starting = not_awaited
             caller.wake.wait()
         if caller.leads:
-            return self._lead(caller, starting)
+            return self._lead(caller)
         if caller.error is not None:
             raise EncoderUnavailableError(str(caller.error)) from caller.error
         if caller.vector is None:
-            alone: Vector = self._encode([text], not_awaited)[0]
+            alone: Vector = self._encode([text])[0]
             return alone
         return caller.vector
 
-    def _lead(self, leader: _Waiting, starting: Starting) -> Vector:
+    def _lead(self, leader: _Waiting) -> Vector:
         with self._lock:
             followers = [self._queue.popleft() for _ in range(min(len(self._queue), self._largest - 1))]
         try:
-            vectors = self._encode([leader.text, *(f.text for f in followers)], starting)
+            vectors = self._encode([leader.text, *(f.text for f in followers)])
             for follower, vector in zip(followers, vectors[1:], strict=True):
                 follower.vector = vector
         except EncoderUnavailableError as error:

@@ -12,7 +12,6 @@ from tokenizers import Encoding, Tokenizer
 from app.inference.manifest import MODEL_FILE, TOKENIZER_FILE, Manifest
 from app.inference.microbatch import MicroBatcher
 from app.inference.pooling import Matrix, pool_windows
-from app.inference.protocol import Starting, not_awaited
 
 # Best throughput of the default model on two cores lies at 16-32 turns a run. Word pieces are bounded as well: runs of
 # 1,024 are as fast as those of 4,096, and the process stays at 200 MB instead of 390 after a text of 64 KiB.
@@ -53,18 +52,18 @@ class OnnxEncoder:
         """See `Encoder`."""
         return self._encode([self.manifest.document_prompt + text for text in texts])
 
-    def encode_query(self, text: str, starting: Starting = not_awaited) -> npt.NDArray[np.float32]:
+    def encode_query(self, text: str) -> npt.NDArray[np.float32]:
         """See `Encoder`."""
-        return self._queries.encode(text, starting)
+        return self._queries.encode(text)
 
-    def encode_queries(self, texts: Sequence[str], starting: Starting = not_awaited) -> Matrix:
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
         """See `Encoder`."""
-        return self._encode([self.manifest.query_prompt + text for text in texts], starting)
+        return self._encode([self.manifest.query_prompt + text for text in texts])
 
     def close(self) -> None:
         """Nothing to release: the session ends with its last reference."""
 
-    def _encode(self, texts: Sequence[str], starting: Starting = not_awaited) -> Matrix:
+    def _encode(self, texts: Sequence[str]) -> Matrix:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         windows: list[Encoding] = []
@@ -76,11 +75,10 @@ class OnnxEncoder:
         lengths = [len(window.ids) for window in windows]
         vectors = np.empty((len(windows), self.dimension), dtype=np.float32)
         for batch in _batches(lengths):
-            vectors[batch] = self._run([windows[i] for i in batch], starting)
-            starting = not_awaited
+            vectors[batch] = self._run([windows[i] for i in batch])
         return pool_windows(vectors, lengths, owners, len(texts))
 
-    def _run(self, windows: Sequence[Encoding], starting: Starting) -> Matrix:
+    def _run(self, windows: Sequence[Encoding]) -> Matrix:
         """One run; rows are padded with zeros, which the mask hides."""
         shape = (len(windows), max(len(window.ids) for window in windows))
         feed: dict[str, npt.NDArray[np.int64]] = {name: np.zeros(shape, dtype=np.int64) for name in self._inputs}
@@ -88,7 +86,6 @@ class OnnxEncoder:
             length = len(window.ids)
             feed["input_ids"][row, :length] = window.ids
             feed["attention_mask"][row, :length] = 1
-        starting()
         outputs: list[Any] = self._session.run(None, feed)
         vectors: Matrix = outputs[0]
         return vectors

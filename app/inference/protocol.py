@@ -1,6 +1,6 @@
 """The encoder port: texts to unit vectors. Implemented by `onnx`, `torch`, `remote`; used by recall and extraction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,13 +9,6 @@ import numpy.typing as npt
 
 class EncoderUnavailableError(Exception):
     """The encoder cannot answer now (a remote endpoint is down, a model file is missing). `str()` says what to do."""
-
-
-Starting = Callable[[], object]
-
-
-def not_awaited() -> None:
-    """Nobody waits for a computation to start."""
 
 
 class Encoder(Protocol):
@@ -34,10 +27,8 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (len(texts), dimension). Batches of 16-32 sorted by length; long texts are chunked and pooled."""
 
-    def encode_query(self, text: str, starting: Starting = not_awaited) -> npt.NDArray[np.float32]:
-        """Shape (dimension,). Concurrent callers share a batch. `starting` is called once the interpreter is free for
-        others until the vector is there, and must return at once; not at all where the encoder fails before.
-        """
+    def encode_query(self, text: str) -> npt.NDArray[np.float32]:
+        """Shape (dimension,). Concurrent callers share a batch."""
 
     def encode_queries(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The same for several questions of one caller in one batch: shape (len(texts), dimension)."""

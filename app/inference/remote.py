@@ -16,7 +16,7 @@ from app.domain.tokens import count_tokens, truncate_to_tokens
 from app.inference.manifest import fingerprint
 from app.inference.microbatch import MicroBatcher
 from app.inference.pooling import Matrix, pool_windows
-from app.inference.protocol import EncoderUnavailableError, Starting, not_awaited
+from app.inference.protocol import EncoderUnavailableError
 
 _BATCH_TEXTS = 32
 
@@ -89,13 +89,12 @@ class RemoteEncoder:
         """See `Encoder`."""
         return self._encode(texts, _ATTEMPTS)
 
-    def encode_query(self, text: str, starting: Starting = not_awaited) -> npt.NDArray[np.float32]:
+    def encode_query(self, text: str) -> npt.NDArray[np.float32]:
         """See `Encoder`."""
-        return self._queries.encode(text, starting)
+        return self._queries.encode(text)
 
-    def encode_queries(self, texts: Sequence[str], starting: Starting = not_awaited) -> Matrix:
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
         """See `Encoder`."""
-        starting()
         return self._encode(texts, _QUERY_ATTEMPTS)
 
     def close(self) -> None:

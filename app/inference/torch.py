@@ -13,7 +13,7 @@ from transformers.utils.logging import disable_progress_bar
 from app.inference.manifest import DEFAULT_MODEL, fingerprint, model_slug
 from app.inference.microbatch import MicroBatcher
 from app.inference.pooling import Matrix, pool_windows
-from app.inference.protocol import EncoderUnavailableError, Starting, not_awaited
+from app.inference.protocol import EncoderUnavailableError
 
 _BATCH_TEXTS = 32
 _OVERLAP = 32  # word pieces, as in `onnx`
@@ -56,13 +56,12 @@ class TorchEncoder:
         """See `Encoder`."""
         return self._encode(texts, "document")
 
-    def encode_query(self, text: str, starting: Starting = not_awaited) -> npt.NDArray[np.float32]:
+    def encode_query(self, text: str) -> npt.NDArray[np.float32]:
         """See `Encoder`."""
-        return self._queries.encode(text, starting)
+        return self._queries.encode(text)
 
-    def encode_queries(self, texts: Sequence[str], starting: Starting = not_awaited) -> Matrix:
+    def encode_queries(self, texts: Sequence[str]) -> Matrix:
         """See `Encoder`."""
-        starting()
         return self._encode(texts, "query")
 
     def close(self) -> None:

@@ -56,6 +56,15 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """A question read by what a recall before knew of the user, and what that was."""
+
+    speakers: tuple[str, ...]
+    birthdays: Sequence[Birthday]
+    plan: QueryPlan
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """Everything that the answer is made of, as PostgreSQL has it. `ranked` is longer than `items` for a trace."""
 
@@ -81,9 +90,20 @@ class Gathered:
         return self.judgement.sufficient
 
 
-def prepare(conn: Connection, query: RecallQuery, memo: RecallMemo, *, model: str) -> Prepared:
+def guess(query: RecallQuery, memo: RecallMemo) -> Guess:
+    """The question before PostgreSQL has said who speaks to this user; nearly always that is known."""
+    known = memo.last(query.scope)
+    about = known and known.about
+    speakers = about.speakers if about else ()
+    birthdays = _birthdays(about, query.narrowing) if about else []
+    return Guess(speakers, birthdays, understand(query.text, speakers, query.now, birthdays))
+
+
+def prepare(
+    conn: Connection, query: RecallQuery, memo: RecallMemo, guess: Guess | None = None, *, model: str
+) -> Prepared:
     """Read the policy, who speaks, and what is pending. Before the search, so that a turn that becomes searchable in
-    between is seen twice rather than not at all.
+    between is seen twice rather than not at all. The plan is that of `guess` where it was made of what is true.
     """
     scope, narrowing = query.scope, query.narrowing
     state = recall.state_of_user(conn, scope)
@@ -97,8 +117,12 @@ def prepare(conn: Connection, query: RecallQuery, memo: RecallMemo, *, model: st
             rows, total = recall.pending(conn, scope, narrowing, model=model, limit=limit)
             kept = reads.pending[limit] = PendingTurns.of(rows, total)
         pending = kept
-    plan = understand(query.text, reads.about.speakers, query.now, _birthdays(reads.about, narrowing))
-    return Prepared(state, reads.about, plan, pending, reads)
+    about, birthdays = reads.about, _birthdays(reads.about, narrowing)
+    if guess is not None and (guess.speakers, guess.birthdays) == (about.speakers, birthdays):
+        plan = guess.plan
+    else:
+        plan = understand(query.text, about.speakers, query.now, birthdays)
+    return Prepared(state, about, plan, pending, reads)
 
 
 def _birthdays(about: AboutUser, narrowing: Narrowing) -> list[Birthday]:
@@ -124,18 +148,9 @@ def embed_pending(encoder: Encoder, prepared: Prepared, question: Question) -> P
         return prepared
 
 
-def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, hits: Hits, *, model: str) -> None:
-    """Read what gathering will ask for of the candidates that were found by words, and what no hit decides: while the
-    encoder computes, this costs no time.
-    """
+def read_ahead(reader: Reader, query: RecallQuery, prepared: Prepared, *, model: str) -> None:
+    """Read what gathering will ask for whatever is found."""
     policy, reads = prepared.policy, ReadThrough(reader, query, prepared.reads, model)
-    memories = recall_units.shown(reads.memories(hits.memories), policy, query)
-    if Kind.EVENT in query.narrowing.searched:
-        turns = reads.turns(_wanted(query, prepared, hits, memories))
-        if query.mode is not Mode.FAST:
-            best = sorted(turns, key=lambda unit: -(hits.turns.get(unit.id.int, NOTHING).text or 0.0))
-            reads.neighbours([unit.id for unit in best[: query.limit]])
-    recall_links.among(reads, policy, memories)
     reads.outdated()
     reads.tail(policy.recall.tail_events)
     reads.blocks(user_summary=policy.blocks.user_summary)

@@ -20,6 +20,7 @@ from app.services.recall_pending import PendingTurns
 from app.storage.recall import AboutUser, SeenTurn
 
 MOST_UNITS = 50_000  # about 1.5 KB each, over all users
+MOST_ANSWERED = 1_000  # questions of a user
 SECONDS = 300.0
 SWEEP_SECONDS = 30.0
 
@@ -46,6 +47,7 @@ class Reads:
     plans: dict[tuple[date, date], list[Unit]] = field(default_factory=dict)
     carried: Mapping[int, SeenTurn] = field(default_factory=dict)
 
+    answered: set[int] = field(default_factory=set)  # hashes of questions whose answers are in the cache, probably
     counted: int = 0  # what the memo took its size to be last
 
     @property
@@ -54,6 +56,15 @@ class Reads:
         histories = sum(map(len, self.histories.values()))
         read = len(self.turns) + len(self.memories) + len(self.carried) + len(self.links)
         return 1 + read + 2 * len(self.neighbours) + histories
+
+    def note_answered(self, text: str) -> None:
+        """An answer to this question was put into the cache."""
+        if len(self.answered) < MOST_ANSWERED:
+            self.answered.add(hash(text))
+
+    def has_answered(self, text: str) -> bool:
+        """Whether the same question probably finds its answer in the cache."""
+        return hash(text) in self.answered
 
     def over_at(self, now: datetime) -> bool:
         """Whether a memory has expired since."""
@@ -96,6 +107,11 @@ class RecallMemo:
             while self._held > self._most and len(self._users) > 1:
                 self._drop(next(iter(self._users)))
             return found
+
+    def last(self, scope: UserScope) -> Reads | None:
+        """What was read of this user last, whatever has changed since: good for a guess."""
+        with self._lock:
+            return self._users.get(scope)
 
     def forget(self, scope: UserScope) -> None:
         """Forget what was read of this user: something of it was erased."""

@@ -17,7 +17,7 @@ from app.domain.query import Kind, Mode, Narrowing, QueryPlan, RecallQuery
 from app.domain.sparse import SparseVector
 from app.index.protocol import IndexFilter, IndexQuery, MemoryIndex, PointKind
 from app.index.scan import ScanRow, scan
-from app.inference.protocol import Encoder, EncoderUnavailableError, Starting, not_awaited
+from app.inference.protocol import Encoder, EncoderUnavailableError
 from app.storage import recall_memories
 from app.storage.db import Connection
 
@@ -53,13 +53,11 @@ class Hits:
         )
 
 
-def ask(encoder: Encoder, plan: QueryPlan, feedback: str = "", starting: Starting = not_awaited) -> Question:
-    """The question for every signal; `feedback` is text of the best item of a first round, `starting` as
-    `Encoder.encode_query` has it.
-    """
+def ask(encoder: Encoder, plan: QueryPlan, feedback: str = "") -> Question:
+    """The question for every signal; `feedback` is text of the best item of a first round."""
     text = f"{plan.dense} {feedback[:FEEDBACK_CHARACTERS]}" if feedback else plan.dense
     try:
-        vector = encoder.encode_query(text, starting)
+        vector = encoder.encode_query(text)
     except EncoderUnavailableError:
         vector = None
     return Question(vector, query_vector(plan.lexical))

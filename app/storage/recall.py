@@ -49,12 +49,12 @@ COLUMNS = EVENT_COLUMNS.replace(" metadata,", " NULL AS metadata,")
 
 TURNS = """
 SELECT {columns}, e.xmin::text::bigint AS seen, v.sparse, v.sparse_window
-FROM unnest(%(ids)s::uuid[], %(seen)s::bigint[]) AS k (wanted, known) JOIN events e ON e.id = k.wanted
+FROM events e
 LEFT JOIN (SELECT target_id, sparse, sparse_window FROM vectors WHERE model = %(model)s) v ON v.target_id = e.id
-WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.xmin::text::bigint <> k.known AND {where}
+WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.id = ANY (%(ids)s) AND {where}
 """
 STILL_THERE = """
-SELECT e.id FROM events e
+SELECT e.id, e.xmin::text::bigint AS seen FROM events e
 WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.id = ANY (%(ids)s) AND {where}
 """
 
@@ -211,14 +211,17 @@ def turns(  # noqa: PLR0913 - whose, from which view, which of them
     if not ids:
         return {}
     where, values = narrow(narrowing)
-    seen = [known[id_].seen if id_ in known else 0 for id_ in ids]
-    values |= {"ids": list(ids), "seen": seen, "model": model, "project": scope.project_id, "user": scope.user_id}
-    found = {row["id"]: _seen_turn(row) for row in conn.execute(TURNS.format(columns=COLUMNS, where=where), values)}
-    if not known:
-        return found
-    values["ids"] = [id_ for id_ in ids if id_ in known and id_ not in found]
-    there = conn.execute(STILL_THERE.format(where=where), values) if values["ids"] else ()
-    return found | {row["id"]: known[row["id"]] for row in there}
+    values |= {"model": model, "project": scope.project_id, "user": scope.user_id}
+    found, wanted = {}, list(ids)
+    if known:
+        there = conn.execute(STILL_THERE.format(where=where), values | {"ids": list(known)}).fetchall()
+        found = {row["id"]: known[row["id"]] for row in there if row["seen"] == known[row["id"]].seen}
+        changed = {row["id"] for row in there} - found.keys()
+        wanted = [id_ for id_ in ids if id_ not in known or id_ in changed]
+    if wanted:
+        rows = conn.execute(TURNS.format(columns=COLUMNS, where=where), values | {"ids": wanted})
+        found |= {row["id"]: _seen_turn(row) for row in rows}
+    return found
 
 
 def _seen_turn(row: Row) -> SeenTurn:

@@ -44,8 +44,10 @@ SELECT m.*, (SELECT v.sparse FROM vectors v WHERE v.target_id = m.id AND v.model
 FROM {relation} m WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND {condition}
 """
 
+# One by one: as a join the planner walks all entities of the user for each memory, as long as these are few.
 ENTITIES = (
-    "ARRAY(SELECT n.normalised FROM memory_entities o JOIN entities n ON n.id = o.entity_id WHERE o.memory_id = m.id)"
+    "ARRAY(SELECT (SELECT n.normalised FROM entities n WHERE n.id = o.entity_id)"
+    " FROM memory_entities o WHERE o.memory_id = m.id)"
 )
 
 # Dates are text that sorts as the days do; that of a month names no day. The status is one that `holds` lets through;

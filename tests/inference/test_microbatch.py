@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.inference.microbatch import MicroBatcher
-from app.inference.protocol import EncoderUnavailableError, not_awaited
+from app.inference.protocol import EncoderUnavailableError
 
 
 class Model:
@@ -17,8 +17,7 @@ class Model:
         self.seconds = seconds
         self.batches: list[list[str]] = []
 
-    def __call__(self, texts, starting):
-        starting()
+    def __call__(self, texts):
         self.batches.append(list(texts))
         time.sleep(self.seconds)
         if "bad" in texts:
@@ -28,12 +27,12 @@ class Model:
         return np.array([[len(text)] for text in texts], dtype=np.float32)
 
 
-def ask_all(batcher, texts, starting=not_awaited):
+def ask_all(batcher, texts):
     answers: dict[int, float | str] = {}
 
     def ask(i: int) -> None:
         try:
-            answers[i] = float(batcher.encode(texts[i], starting)[0])
+            answers[i] = float(batcher.encode(texts[i])[0])
         except (ValueError, EncoderUnavailableError) as error:
             answers[i] = str(error)
 
@@ -60,12 +59,6 @@ def test_those_who_wait_share_the_next_run():
     assert len(model.batches) < 20
     assert max(len(batch) for batch in model.batches) <= 16
     assert sorted(len(text) for batch in model.batches for text in batch) == list(range(1, 41))
-
-
-def test_each_caller_hears_once_that_its_vector_is_on_the_way():
-    started = []
-    ask_all(MicroBatcher(Model(), largest=16), ["x"] * 40, lambda: started.append(threading.current_thread()))
-    assert len(started) == len(set(started)) == 40
 
 
 def test_an_encoder_that_is_down_is_asked_once_a_batch():

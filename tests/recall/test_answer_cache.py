@@ -1,4 +1,4 @@
-"""Exact repeats come from the cache; a write, another question or another option never does."""
+"""Exact repeats come from the cache; a write, another question or another option never does. What is encoded for whom."""
 
 import threading
 
@@ -105,6 +105,32 @@ def test_off_is_off_and_a_trace_is_made_anew(user, shelf):
         user.ask("Where do I live?", cache="off")
         user.ask("Where do I live?", include=["trace"])
     assert (shelf.hits, shelf.misses) == (0, 0)
+
+
+def test_a_question_is_encoded_once_and_as_it_must_be_read(user, monkeypatch):
+    user.say({"content": "I bought a violin.", "name": "Chloe"}, {"content": "Chloe sold me a boat.", "name": "Ben"})
+    user.settle()
+    asked = []
+    encode = user.context.encoder.encode_query
+    monkeypatch.setattr(user.context.encoder, "encode_query", lambda text: asked.append(text) or encode(text))
+    first = user.ask("What did Chloe buy?", cache="off", record_usage=False)
+    assert asked == ["What did Chloe buy?", "What did I buy?"]  # nothing was known of the user when it began
+    assert user.ask("What did Chloe buy?", cache="off", record_usage=False) == first
+    assert asked[2:] == ["What did I buy?"]
+
+
+def test_nothing_is_encoded_for_an_answer_that_is_there(user, shelf, monkeypatch):
+    user.say("I play the cello.")
+    user.settle()
+    asked = []
+    encode = user.context.encoder.encode_query
+    monkeypatch.setattr(user.context.encoder, "encode_query", lambda text: asked.append(text) or encode(text))
+    first = user.ask("What do I play?", record_usage=False)
+    shelf.filled()
+    assert user.ask("What do I play?", record_usage=False) == first
+    assert asked == ["What do I play?"]
+    user.ask("What do I play?", record_usage=False, cache="off")
+    assert len(asked) == 2
 
 
 def test_a_broken_redis_is_left_alone_for_a_moment():

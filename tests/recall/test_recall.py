@@ -1,10 +1,12 @@
 """Recall over HTTP on the real stores and encoder: pending, processed, as of then, narrowed, without the index."""
 
+import json
 import time
 
 import pytest
 
 from app.domain.tokens import count_tokens
+from app.http.schemas.recall import RecallAnswer
 from app.index.protocol import IndexUnavailableError
 
 
@@ -240,6 +242,16 @@ def test_formats(user, format_):
         assert context["message_tokens"] == chat <= context["max_tokens"]
     else:
         assert context["message_tokens"] is None
+
+
+@pytest.mark.parametrize("options", [{}, {"include": ["trace"]}, {"format": "messages", "session_id": "s1"}])
+def test_an_answer_is_what_its_model_says(user, options):
+    user.say(*PETS)
+    user.settle()
+    user.say({"content": "My cat is ill.", "occurred_at": "2025-02-13T18:42:00.123400-05:30"})
+    answer = user.ask("Is my cat well?", **options)
+    assert answer["items"]
+    assert json.loads(RecallAnswer.model_validate(answer).model_dump_json()) == answer
 
 
 def test_usage_is_recorded_unless_refused(user):

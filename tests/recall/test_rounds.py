@@ -1,5 +1,7 @@
 """Further rounds of a thin recall: goals, a name that leads on, one hop along links, and what ends them."""
 
+import time
+
 import pytest
 
 from app.domain import sufficiency
@@ -213,12 +215,21 @@ def remember(user, text):
     return answer.json()["id"]
 
 
+def indexed(user, *texts):
+    """Wait until the gateway's own thread has brought these memories into the index."""
+    until = time.monotonic() + 30
+    while not all(text in told(ask(user, text)) for text in texts):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_one_hop_along_a_link_brings_what_shares_no_word(user, project):
     talk = talked(user)
     near = remember(talk, "My sibling lives in a small town.")
     far = remember(talk, "The ferry to the island leaves at dawn.")
     stranger = UserScope(project.project_id, f"{talk.id}-other")
     talk.settle()
+    indexed(talk, "My sibling lives in a small town.", "The ferry to the island leaves at dawn.")
     question = "Which sport does my sibling play?"
     choose(talk, rounds=0)
     assert not holds(ask(talk, question), "ferry")

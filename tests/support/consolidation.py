@@ -10,7 +10,6 @@ from app.clock import new_id, utc_now
 from app.context import ProcessContext
 from app.domain.event import NewEvent, Role
 from app.domain.work import WorkKind
-from app.inference.protocol import not_awaited
 from app.queue import NoHints
 from app.services.collections import LiveCollection
 from app.settings import Settings
@@ -34,8 +33,7 @@ class FourDimensions:
     def encode(self, texts):
         return np.ones((len(texts), 4), dtype=np.float32) / 2
 
-    def encode_query(self, text, starting=not_awaited):
-        starting()
+    def encode_query(self, text):
         return self.encode([text])[0]
 
     def encode_queries(self, texts):
