@@ -142,19 +142,7 @@ def understand(text: str, speakers: Iterable[str], now: datetime, known: Sequenc
     speakers = tuple(speakers)
     language = language_of(text)
     english = language in {ENGLISH, UNKNOWN}
-    dense, lexical = text, text
-    found: list[str] = []
-    for speaker in sorted(set(speakers), key=lambda name: (-len(name), name)):
-        pattern = _speaker_pattern(speaker)
-        if pattern is None or not pattern.search(text):
-            continue
-        found.append(speaker)
-        if english:
-            dense = pattern.sub(lambda m: "my" if m["own"] else "I", dense)
-        lexical = pattern.sub(" ", lexical)
-    if english and not found:  # the user speaks in the first person, and "user" is no word of theirs
-        dense = _THE_USER.sub(lambda m: "my" if m["own"] else "I", dense)
-        lexical = _THE_USER.sub(" ", lexical)
+    dense, lexical, found = _by_speakers(text, speakers, english=english)
     if not re.search(r"\w{2,}", lexical):
         lexical = text
     wanted = wanted_by(text) if english else Wanted.FACT
@@ -170,6 +158,29 @@ def understand(text: str, speakers: Iterable[str], now: datetime, known: Sequenc
         past=english and (temporal.tense_of(text) is Tense.PAST or wanted in OF_ALL_TIME),
         language=language,
     )
+
+
+def for_encoder(text: str, speakers: Iterable[str]) -> str:
+    """What the encoder gets of a question, alone: `QueryPlan.dense`."""
+    return _by_speakers(text, speakers, english=language_of(text) in {ENGLISH, UNKNOWN})[0]
+
+
+def _by_speakers(text: str, speakers: Iterable[str], *, english: bool) -> tuple[str, str, list[str]]:
+    """A question for the encoder and for BM25, and the speakers whom it names."""
+    dense, lexical = text, text
+    found: list[str] = []
+    for speaker in sorted(set(speakers), key=lambda name: (-len(name), name)):
+        pattern = _speaker_pattern(speaker)
+        if pattern is None or not pattern.search(text):
+            continue
+        found.append(speaker)
+        if english:
+            dense = pattern.sub(lambda m: "my" if m["own"] else "I", dense)
+        lexical = pattern.sub(" ", lexical)
+    if english and not found:  # the user speaks in the first person, and "user" is no word of theirs
+        dense = _THE_USER.sub(lambda m: "my" if m["own"] else "I", dense)
+        lexical = _THE_USER.sub(" ", lexical)
+    return dense, lexical, found
 
 
 def _speaker_pattern(speaker: str) -> re.Pattern[str] | None:

@@ -36,20 +36,20 @@ class Edge:
     after: AfterAnswers
 
     @contextmanager
-    def read(self, scope: Scope) -> Iterator[Connection]:
-        """A transaction for reading."""
-        with self.context.db.transaction(scope) as conn:
+    def read(self, scope: Scope, *, plan_once: bool = False) -> Iterator[Connection]:
+        """A transaction for reading; `plan_once` as `Database.transaction` has it."""
+        with self.context.db.transaction(scope, plan_once=plan_once) as conn:
             yield conn
 
     @contextmanager
     def read_when_needed(self, scope: Scope) -> Iterator[Callable[[], Connection]]:
-        """A transaction for reading that opens with the first call; none where nothing is read."""
+        """A transaction for the reads of a recall that opens with the first call; none where nothing is read."""
         opened: list[Connection] = []
         with ExitStack() as stack:
 
             def reader() -> Connection:
                 if not opened:
-                    opened.append(stack.enter_context(self.read(scope)))
+                    opened.append(stack.enter_context(self.read(scope, plan_once=True)))
                 return opened[0]
 
             yield reader

@@ -117,9 +117,8 @@ def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float], early: Ea
     is read as well: it costs no time.
     """
     context = edge.context
-    with timed(edge, seconds, "prepare"), edge.read(query.scope) as conn:
-        guess = early.guess if early else recall.guess(query, context.memo)
-        prepared = recall.prepare(conn, query, context.memo, guess, model=context.encoder.fingerprint)
+    with timed(edge, seconds, "prepare"), edge.read(query.scope, plan_once=True) as conn:
+        prepared = recall.prepare(conn, query, context.memo, model=context.encoder.fingerprint)
         if early is not None:
             recall.read_ahead(lambda: conn, query, prepared, model=context.encoder.fingerprint)
         return prepared
@@ -134,9 +133,10 @@ def run(
     began = context.monotonic()
     with timed(edge, seconds, "encode"):
         # Now and not before: the index keeps the interpreter to itself, and the encoder is at work without it.
-        worded = search(edge, query, prepared, recall_search.words_of(prepared.plan))
-        if early is not None and prepared.plan is early.guess.plan:
-            question = early.question.result()
+        words = recall_search.words_of(prepared.plan)
+        worded = search(edge, query, prepared, words)
+        if early is not None and prepared.plan.dense == early.text:
+            question = replace(words, vector=early.vector.result())
         else:
             question = recall_search.ask(context.encoder, prepared.plan)
         if query.mode is not Mode.FAST:

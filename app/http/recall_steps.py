@@ -8,12 +8,15 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from app.domain.policy import RecallPolicy
-from app.domain.query import RecallQuery
+from app.domain.query import RecallQuery, for_encoder
 from app.http.deps import Edge
 from app.index.protocol import IndexUnavailableError
 from app.services import recall, recall_search
-from app.services.recall import Gathered, Guess, Prepared
+from app.services.recall import Gathered, Prepared
 from app.services.recall_goals import ALONE, Beside
 from app.services.recall_search import Hits, Question
 
@@ -22,15 +25,18 @@ from app.services.recall_search import Hits, Question
 class Early:
     """The encoder at work on a question as it will probably be read, while PostgreSQL is asked how it must be."""
 
-    guess: Guess
-    question: "Future[Question]"
+    text: str
+    vector: "Future[npt.NDArray[np.float32] | None]"
 
 
 def begin(edge: Edge, query: RecallQuery) -> Early:
-    """Let the encoder begin; it leaves the interpreter to others while it computes."""
+    """Let the encoder begin, by the speakers that a recall before found; it leaves the interpreter to others while it
+    computes.
+    """
     context = edge.context
-    guess = recall.guess(query, context.memo)
-    return Early(guess, context.beside.submit(recall_search.ask, context.encoder, guess.plan))
+    known = context.memo.last(query.scope)
+    text = for_encoder(query.text, known.about.speakers if known and known.about else ())
+    return Early(text, context.beside.submit(recall_search.vector_of, context.encoder, text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,15 +56,6 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
-    """A question read by what a recall before knew of the user, and what that was."""
-
-    speakers: tuple[str, ...]
-    birthdays: Sequence[Birthday]
-    plan: QueryPlan
-
-
-@dataclass(frozen=True, slots=True)
 class Gathered:
     """Everything that the answer is made of, as PostgreSQL has it. `ranked` is longer than `items` for a trace."""
 
@@ -90,20 +81,9 @@ class Gathered:
         return self.judgement.sufficient
 
 
-def guess(query: RecallQuery, memo: RecallMemo) -> Guess:
-    """The question before PostgreSQL has said who speaks to this user; nearly always that is known."""
-    known = memo.last(query.scope)
-    about = known and known.about
-    speakers = about.speakers if about else ()
-    birthdays = _birthdays(about, query.narrowing) if about else []
-    return Guess(speakers, birthdays, understand(query.text, speakers, query.now, birthdays))
-
-
-def prepare(
-    conn: Connection, query: RecallQuery, memo: RecallMemo, guess: Guess | None = None, *, model: str
-) -> Prepared:
+def prepare(conn: Connection, query: RecallQuery, memo: RecallMemo, *, model: str) -> Prepared:
     """Read the policy, who speaks, and what is pending. Before the search, so that a turn that becomes searchable in
-    between is seen twice rather than not at all. The plan is that of `guess` where it was made of what is true.
+    between is seen twice rather than not at all.
     """
     scope, narrowing = query.scope, query.narrowing
     state = recall.state_of_user(conn, scope)
@@ -117,12 +97,8 @@ def prepare(
             rows, total = recall.pending(conn, scope, narrowing, model=model, limit=limit)
             kept = reads.pending[limit] = PendingTurns.of(rows, total)
         pending = kept
-    about, birthdays = reads.about, _birthdays(reads.about, narrowing)
-    if guess is not None and (guess.speakers, guess.birthdays) == (about.speakers, birthdays):
-        plan = guess.plan
-    else:
-        plan = understand(query.text, about.speakers, query.now, birthdays)
-    return Prepared(state, about, plan, pending, reads)
+    plan = understand(query.text, reads.about.speakers, query.now, _birthdays(reads.about, narrowing))
+    return Prepared(state, reads.about, plan, pending, reads)
 
 
 def _birthdays(about: AboutUser, narrowing: Narrowing) -> list[Birthday]:

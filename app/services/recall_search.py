@@ -56,11 +56,15 @@ class Hits:
 def ask(encoder: Encoder, plan: QueryPlan, feedback: str = "") -> Question:
     """The question for every signal; `feedback` is text of the best item of a first round."""
     text = f"{plan.dense} {feedback[:FEEDBACK_CHARACTERS]}" if feedback else plan.dense
+    return Question(vector_of(encoder, text), query_vector(plan.lexical))
+
+
+def vector_of(encoder: Encoder, text: str) -> npt.NDArray[np.float32] | None:
+    """The vector of a question; None while the encoder cannot answer."""
     try:
-        vector = encoder.encode_query(text)
+        return encoder.encode_query(text)
     except EncoderUnavailableError:
-        vector = None
-    return Question(vector, query_vector(plan.lexical))
+        return None
 
 
 def words_of(plan: QueryPlan) -> Question:

@@ -1,4 +1,4 @@
-"""Exact repeats come from the cache; a write, another question or another option never does. What is encoded for whom."""
+"""Exact repeats come from the cache; a write, another question or another option never does. What is encoded when."""
 
 import threading
 
