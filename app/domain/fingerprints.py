@@ -18,19 +18,20 @@ _DIGIT = re.compile(r"\d")
 
 def fingerprints(texts: Iterable[str], key: bytes, *, own: bool = True) -> set[int]:
     """The hashes of every text as a whole, of every three words in a row, and of every word that is long or has letters
-    and digits; as signed 64-bit numbers. Without `own` words (statements that extraction has put in its own) three in a
-    row say nothing, and are left out.
+    and digits; as signed 64-bit numbers. Without `own` words (statements that extraction or sleep has put in its own)
+    parts say nothing, not even long words, and are left out.
     """
-    return {_hash(part, key) for text in texts for part in set(_parts(text, WORDS if own else None))}
+    return {_hash(part, key) for text in texts for part in set(_parts(text, own=own))}
 
 
-def _parts(text: str, in_row: int | None) -> Iterator[str]:
+def _parts(text: str, *, own: bool) -> Iterator[str]:
     words = _WORD.findall(normalise(text))
     if len(words) > 1:
         yield " ".join(words)
-    if in_row is not None:
-        for start in range(len(words) - in_row + 1):
-            yield " ".join(words[start : start + in_row])
+    if not own:
+        return
+    for start in range(len(words) - WORDS + 1):
+        yield " ".join(words[start : start + WORDS])
     for word in words:
         if len(word) >= LONG or (len(word) > 3 and _DIGIT.search(word) and not word.replace("-", "").isdigit()):
             yield word

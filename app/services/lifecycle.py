@@ -73,8 +73,7 @@ def said_again(conn: Connection, scope: UserScope, hashes: Sequence[bytes], at: 
 
 def sweep(conn: Connection, scope: UserScope, now: datetime, *, actor: str, dry_run: bool = False) -> list[Step]:
     """Decay of one user at `now`: what is done, or with `dry_run` would be."""
-    if not dry_run:
-        changes.lock_user(conn, scope)
+    changes.lock_user(conn, scope)  # also for what only looks: an erasure leaves nothing that was seen before it
     settings = policy.effective(conn, scope)
     if not settings.lifecycle.enabled:
         return []

@@ -128,6 +128,12 @@ def roll_back(conn: Connection, scope: UserScope, job_id: UUID, to: datetime, en
         work.enqueue_tidy(conn, scope)
 
 
+def show(conn: Connection, scope: UserScope, job_id: UUID, to: datetime) -> None:
+    """Note what a rollback would do; under the user's lock, because an erasure leaves nothing that was seen before."""
+    changes.lock_user(conn, scope)
+    job_items.add(conn, scope, job_id, items(scope, plan(conn, scope, to)))
+
+
 def undo_to(conn: Connection, scope: UserScope, job_id: UUID) -> datetime | None:
     """The last recorded time before a rollback, to which one rolls back to undo it; None where nothing was changed."""
     at = past.recorded_by(conn, scope, job_id)

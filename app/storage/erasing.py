@@ -88,7 +88,13 @@ def user(conn: Connection, scope: UserScope, at: datetime) -> Counter[str]:
 
 
 def redact_jobs(conn: Connection, scope: UserScope, at: datetime) -> int:
-    """Leave of the user's finished jobs that there was one; a dead unit of the pipeline has nothing to retry."""
+    """Leave of the user's finished jobs that there was one; a dead unit of the pipeline has nothing to retry. One that
+    is open names its user until it ends (`job_progress.unname`).
+    """
+    conn.execute(
+        "SELECT 1 FROM jobs WHERE project_id = %(project)s AND scope ->> 'user_id' = %(user)s ORDER BY id FOR UPDATE",
+        _of(scope),
+    )
     return conn.execute(
         "UPDATE jobs SET scope = '{}', resume = '{}', state = 'done', error = CASE WHEN error IS NOT NULL"
         " THEN 'erased' END WHERE project_id = %(project)s AND scope ->> 'user_id' = %(user)s AND created_at <= %(at)s"

@@ -13,6 +13,7 @@ from app.domain.normalise import normalise, text_hash
 from app.domain.scope import UserScope
 from app.storage import memory_edits, vectors
 from app.storage.db import Connection
+from app.storage.erasure_tables import OWN_WORDS
 from app.storage.vectors import StoredVector, from_half
 
 OF_USER = "project_id = %(project)s AND user_id = %(user)s"
@@ -86,13 +87,14 @@ def chain(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> dic
     return {row["id"]: row["superseded_by"] for row in rows}
 
 
-def texts(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> list[str]:
-    """Every wording that these memories had."""
+def texts(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> tuple[list[str], list[str]]:
+    """Every wording that these memories had: what an app wrote itself, and what was put so by us."""
     rows = conn.execute(
-        f"SELECT DISTINCT text FROM memory_versions WHERE {OF_USER} AND memory_id = ANY (%(ids)s) AND text <> ''",
+        f"SELECT v.text, bool_or({OWN_WORDS}) AS own FROM memory_versions v WHERE v.project_id = %(project)s"
+        " AND v.user_id = %(user)s AND v.memory_id = ANY (%(ids)s) AND v.text <> '' GROUP BY v.text ORDER BY v.text",
         _of(scope) | {"ids": list(memory_ids)},
     ).fetchall()
-    return [row["text"] for row in rows]
+    return [row["text"] for row in rows if row["own"]], [row["text"] for row in rows if not row["own"]]
 
 
 def bring_back(  # noqa: PLR0913 - what comes back, and after what

@@ -21,6 +21,7 @@ from app.storage import (
     work,
 )
 from app.storage.db import Connection
+from app.storage.erasure_tables import OWN_WORDS
 
 OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 
@@ -32,9 +33,10 @@ WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status <> 'erase
   AND m.id IN (SELECT memory_id FROM memory_sources WHERE event_id = ANY (%(events)s))
 GROUP BY m.id ORDER BY m.id
 """
-WORDINGS = """
-SELECT memory_id, version, text, actor LIKE 'key:%%' AS own FROM memory_versions
-WHERE memory_id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s ORDER BY memory_id, version
+WORDINGS = f"""
+SELECT v.memory_id, v.version, v.text, {OWN_WORDS} AS own FROM memory_versions v
+WHERE v.memory_id = ANY (%(ids)s) AND v.project_id = %(project)s AND v.user_id = %(user)s
+ORDER BY v.memory_id, v.version
 """
 # What the remaining events told, as far as one of these texts may be that.
 TOLD = """
@@ -55,8 +57,8 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What went: rows by table, the memories, and for fingerprints what was said and what was stated of it
-    (neither is to be kept).
+    """What went: rows by table, the memories, and for fingerprints (neither is to be kept) what was said or written by
+    an app, and what we stated of it.
     """
 
     counts: Counter[str]
@@ -78,7 +80,8 @@ def erase(conn: Connection, scope: UserScope, sources: Sources, *, actor: str) -
     erasing.fence(conn, scope)
     rests, told = _rests(conn, scope, shared, events)
     gone = sorted({*gone, *(memory_id for memory_id, rest in rests.items() if rest is None)})
-    stated, said = erasing_memories.texts(conn, scope, gone), erasing_turns.texts(conn, scope, events)
+    written, stated = erasing_memories.texts(conn, scope, gone)
+    said = [*erasing_turns.texts(conn, scope, events), *written]
     counts: Counter[str] = Counter()
     counts["idempotency_keys"] = idempotency.redact_naming(conn, scope, [*events, *gone])
     counts["memories"] = len(gone)

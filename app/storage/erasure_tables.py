@@ -4,6 +4,14 @@
 
 from dataclasses import dataclass
 
+# Of a row `v` of memory_versions: whether an app wrote these words itself. A key that freezes, restores or confirms a
+# memory records the words of the turns that it rests on once more; they stay those of the turns.
+OWN_WORDS = """
+(v.actor LIKE 'key:%%' AND NOT EXISTS (SELECT 1 FROM memory_versions e WHERE e.memory_id = v.memory_id
+    AND e.project_id = v.project_id AND e.user_id = v.user_id AND e.version < v.version AND e.text = v.text
+    AND e.actor NOT LIKE 'key:%%'))
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -45,7 +53,7 @@ HELD = (
         ("text", "subject", "attribute", "value", "context", "keywords::text", "tags::text", "metadata::text"),
         shown=True,
     ),
-    Held("candidates", ("body::text", "reason")),
+    Held("candidates", ("body ->> 'text'", "body::text", "reason")),
     Held("segments", ("title", "summary", "keywords::text", "participants::text")),
     Held("events", ("content", "name", "metadata::text", "client_id", "agent_id"), shown=True),
     Held("sessions", ("session_id", "agent_id"), shown=True),

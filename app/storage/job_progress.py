@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from app.domain.job import Slice
-from app.domain.scope import ProjectScope
+from app.domain.scope import ProjectScope, Scope
 from app.storage.db import Connection
 
 
@@ -50,4 +50,17 @@ def note(conn: Connection, scope: ProjectScope, job_id: UUID, outcome: Slice) ->
             "project": scope.project_id,
             "id": job_id,
         },
+    )
+
+
+def unname(conn: Connection, scope: Scope, job_id: UUID) -> None:
+    """Leave of a job that has ended only that there was one, where its user was erased while it was open. An erasure
+    locks the open jobs of its user first: one of the two sees the other.
+    """
+    conn.execute(
+        "UPDATE jobs j SET scope = '{}', resume = '{}', state = 'done', error = CASE WHEN error IS NOT NULL THEN"
+        " 'erased' END WHERE j.project_id = %s AND j.id = %s AND j.state IN ('done', 'failed') AND EXISTS (SELECT 1 FROM tombstones t WHERE"
+        " t.project_id = j.project_id AND t.user_id = j.scope ->> 'user_id' AND t.target_kind = 'user'"
+        " AND t.erased_at >= j.created_at)",
+        (scope.project_id, job_id),
     )

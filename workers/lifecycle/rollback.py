@@ -34,7 +34,7 @@ def run(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) ->
             if job_items.counts(conn, user, job.id):  # a slice of this job was killed after its work
                 break
             if job.dry_run:
-                job_items.add(conn, user, job.id, snapshots.items(user, planned))
+                snapshots.show(conn, user, job.id, to)
                 break
         try:
             with context.db.transaction(user) as conn:

@@ -134,6 +134,8 @@ def _show(doing: Doing, progress: _Progress) -> bool:
     items = [item for action in seen.plan.actions for item in items_of(user, action)]
     items += scene_items(user, seen.stored, seen.plan.scenes, seen.policy.scenes)
     with doing.context.db.transaction(user) as conn:
+        changes.lock_user(conn, user)
+        tombstones.check(conn, user, seen.at)
         job_items.clear(conn, user, doing.job_id, user.user_id)  # of a slice that was cut off
         job_items.add(conn, user, doing.job_id, items)
     gone = sum(len(action.gone) for action in seen.plan.actions if isinstance(action, Merge))
