@@ -58,9 +58,10 @@ def unname(conn: Connection, scope: Scope, job_id: UUID) -> None:
     locks the open jobs of its user first: one of the two sees the other.
     """
     conn.execute(
-        "UPDATE jobs j SET scope = '{}', resume = '{}', state = 'done', error = CASE WHEN error IS NOT NULL THEN"
-        " 'erased' END WHERE j.project_id = %s AND j.id = %s AND j.state IN ('done', 'failed') AND EXISTS (SELECT 1 FROM tombstones t WHERE"
-        " t.project_id = j.project_id AND t.user_id = j.scope ->> 'user_id' AND t.target_kind = 'user'"
-        " AND t.erased_at >= j.created_at)",
+        "UPDATE jobs j SET scope = '{}', resume = '{}', state = 'done',"
+        " error = CASE WHEN error IS NOT NULL THEN 'erased' END"
+        " WHERE j.project_id = %s AND j.id = %s AND j.state IN ('done', 'failed') AND EXISTS ("
+        " SELECT 1 FROM tombstones t WHERE t.project_id = j.project_id AND t.user_id = j.scope ->> 'user_id'"
+        " AND t.target_kind = 'user' AND t.erased_at >= j.created_at)",
         (scope.project_id, job_id),
     )

@@ -15,10 +15,9 @@ import psycopg
 import pytest
 import redis
 
+from tests.embedded.canary import CANARY, USER, fill
 from tests.support.instance import Instance
 
-CANARY = "Quetzalnabu7391"
-USER = "ann"
 DONE_WITHIN = 60.0
 
 
@@ -30,31 +29,6 @@ def instance():
     yield instance
     instance.end()
     shutil.rmtree(path, ignore_errors=True)
-
-
-def fill(api: httpx.Client) -> None:
-    """The canary in every field that holds words or free ids, in every kind of row."""
-    event = {"user_id": USER, "session_id": f"s-{CANARY}", "agent_id": f"a-{CANARY}", "role": "user", "name": CANARY,
-             "metadata": {CANARY: [CANARY, {"x": CANARY}]}}  # fmt: skip
-    said = [f"I live in {CANARY}.", f"My friend {CANARY} plays chess.", f"I will visit {CANARY} on Friday."]
-    batch = [event | {"id": f"{CANARY}-{n}", "content": text} for n, text in enumerate(said)]
-    sent = {"Idempotency-Key": f"one-{CANARY}"}
-    api.post("/v1/events?wait=processed&timeout=30", json={"events": batch}, headers=sent).raise_for_status()
-    ben = {"user_id": "ben", "session_id": "b", "role": "user", "content": "I live in Porto."}
-    mixed = [batch[0] | {"id": f"{CANARY}-m"}, ben]
-    api.post("/v1/events", json={"events": mixed}, headers={"Idempotency-Key": "two"}).raise_for_status()
-    memory = {"user_id": USER, "text": f"Ann keeps {CANARY} in a box.", "metadata": {CANARY: CANARY}, "subject": CANARY,
-              "attribute": CANARY, "value": CANARY}  # fmt: skip
-    made = api.post("/v1/memories", json=memory, headers={"Idempotency-Key": "three"}).json()
-    patch = {"text": f"Ann keeps {CANARY} in a chest."}
-    head = {"If-Match": '"1"', "Idempotency-Key": "four"}
-    api.patch(f"/v1/memories/{made['id']}", json=patch, headers=head).raise_for_status()
-    judged = {"signal": "helpful", "note": CANARY, "query": f"Where is {CANARY}?"}
-    api.post(f"/v1/memories/{made['id']}/feedback", json=judged).raise_for_status()
-    for _ in range(2):
-        answer = api.post("/v1/recall", json={"user_id": USER, "query": f"Who is {CANARY}?"})
-        assert CANARY in answer.text
-    api.get(f"/v1/sessions/s-{CANARY}", params={"user_id": USER}).raise_for_status()
 
 
 def tables_with(instance: Instance, words: str) -> set[str]:
@@ -130,6 +104,10 @@ def nothing_is_left(instance: Instance, needles: list[bytes]) -> None:
     keys = list(redis_of(instance).scan_iter())
     assert not [key for key in keys if CANARY.encode() in key or b"mneme:answer" in key]
     assert files_with(instance.home.valkey, CANARY.encode()) == set()
+    elsewhere = files_with(instance.home_path, CANARY.encode())  # uploads and exports among them
+    assert not {file for file in elsewhere if not file.startswith("pg/")}, (
+        "PostgreSQL's own files keep dead rows a while"
+    )
     assert instance.home.erasure_log.stat().st_mode & 0o077 == 0
     assert CANARY not in instance.home.erasure_log.read_text()
 
@@ -148,8 +126,9 @@ def count_rows(instance: Instance) -> dict[str, int]:
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_canary_is_nowhere_after_the_receipt_and_a_restore_does_not_bring_it_back(instance, api, tmp_path):
-    fill(api)
-    filled = {"events", "memories", "memory_versions", "sessions", "speakers", "feedback", "idempotency_keys"}
+    assert fill(api).missing == set(), "plant them in `canary`, or say there why not"
+    filled = {"events", "memories", "memory_versions", "sessions", "speakers", "feedback", "idempotency_keys",
+              "artefacts", "cube_shares", "snapshots", "entities"}  # fmt: skip
     assert filled <= tables_with(instance, CANARY)
     needles = needles_of(instance)
     assert files_with(instance.home.index, *needles), "the index does not hold what is to leave it"
@@ -161,7 +140,7 @@ def test_a_canary_is_nowhere_after_the_receipt_and_a_restore_does_not_bring_it_b
     assert CANARY not in api.post("/v1/recall", json={"user_id": USER, "query": "Who is it?"}).text
     assert api.get(f"/v1/users/{USER}").status_code == 404
     receipt = done(api, where)
-    assert receipt["counts"]["events"] == 4
+    assert receipt["counts"]["events"] >= 4
     again = api.post("/v1/memories", json={"user_id": USER, "text": "x"}, headers={"Idempotency-Key": "three"})
     assert (again.status_code, again.json()["code"]) == (409, "answer_erased")
     nothing_is_left(instance, needles)
