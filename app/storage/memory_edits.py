@@ -18,14 +18,20 @@ from app.domain.scope import UserScope
 from app.storage import entities, unindex
 from app.storage.db import Connection
 
-RECORD = """
+_RECORDING = """
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
     valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, recorded_at)
 SELECT id, version, project_id, user_id, %(change)s, %(reason)s, %(actor)s, type, text, subject, attribute, value,
     status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision,
     live_from, live_until, importance, confidence, metadata, superseded_by, updated_at
-FROM memories WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
+FROM memories WHERE {which} AND project_id = %(project)s AND user_id = %(user)s
+"""
+RECORD, RECORD_ALL = (_RECORDING.format(which=which) for which in ("id = %(id)s", "id = ANY (%(ids)s)"))
+CLOSE_ALL = """
+UPDATE memory_versions v SET recorded_until = m.updated_at FROM memories m
+WHERE m.id = v.memory_id AND v.memory_id = ANY (%(ids)s) AND v.project_id = %(project)s AND v.user_id = %(user)s
+  AND v.recorded_until IS NULL
 """
 
 INSERT = """
@@ -164,9 +170,8 @@ def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, act
     values = {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id}
     entities.forget(conn, scope, memory_ids)
     conn.execute(ERASE, values)
-    for memory_id in memory_ids:
-        close_version(conn, scope, memory_id)
-        conn.execute(RECORD, values | {"id": memory_id, "change": "delete", "reason": None, "actor": actor})
+    conn.execute(CLOSE_ALL, values)
+    conn.execute(RECORD_ALL, values | {"change": "delete", "reason": None, "actor": actor})
     conn.execute(ERASE_VERSIONS, values)
     conn.execute(ERASE_CANDIDATES, values)
     for statement in ERASED_WITH:
@@ -187,12 +192,7 @@ def _derived(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> 
 
 def close_version(conn: Connection, scope: UserScope, memory_id: UUID) -> None:
     """End the version that is open, at the time of the row's newest change."""
-    conn.execute(
-        "UPDATE memory_versions v SET recorded_until = m.updated_at FROM memories m"
-        " WHERE m.id = v.memory_id AND v.memory_id = %s AND v.project_id = %s AND v.user_id = %s"
-        " AND v.recorded_until IS NULL",
-        (memory_id, scope.project_id, scope.user_id),
-    )
+    conn.execute(CLOSE_ALL, {"ids": [memory_id], "project": scope.project_id, "user": scope.user_id})
 
 
 def _values(scope: UserScope, memory_id: UUID, draft: MemoryDraft) -> dict[str, Any]:
