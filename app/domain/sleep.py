@@ -66,13 +66,16 @@ class SleepLink:
 
 @dataclass(frozen=True, slots=True)
 class OldReflection:
-    """A reflection of an earlier run, whatever its status is now; `members` are the memories that it rests on."""
+    """A reflection of an earlier run, whatever its status is now; `members` are the memories that it rests on, as far
+    as these had not ended when it was written. `withdrawn`: because one of them ended since.
+    """
 
     id: UUID
     version: int
     active: bool
     frozen: bool
     members: frozenset[UUID]
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,13 @@ def reflections(whose: str, known: Known, scenes: Sequence[Scene], rules: SleepP
     for (subject, theme), members in _recurring(known.memories, scenes, rules.reflection_sessions).items():
         id_ = uuid5(_NAMESPACE, f"{whose} {subject} {theme}")
         there = old.get(id_)
-        if there is None or (there.active and not there.frozen):
+        if there is None or there.withdrawn or (there.active and not there.frozen):
             found.append(_reflection((id_, there), subject, theme, members))
-    upheld = [reflection for reflection in found if reflection.version]
+    upheld = [reflection for reflection in found if reflection.version and old[reflection.id].active]
     others = sum(1 for id_, there in old.items() if there.active and id_ not in {r.id for r in upheld})
-    new = sorted((r for r in found if not r.version), key=lambda r: (-r.sessions, -len(r.members), r.subject, r.theme))[
-        : max(0, most - len(upheld) - others)
-    ]
+    new = sorted(
+        (r for r in found if r not in upheld), key=lambda r: (-r.sessions, -len(r.members), r.subject, r.theme)
+    )[: max(0, most - len(upheld) - others)]
     changed = [r for r in upheld if not {id_ for id_, _ in r.members} <= old[r.id].members]
     return sorted([*changed, *new], key=lambda r: (r.first_at, str(r.id)))
 

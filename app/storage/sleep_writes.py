@@ -24,6 +24,7 @@ from app.storage.changes import StaleDecisionError
 from app.storage.db import Connection
 from app.storage.memory_edits import RECORD
 from app.storage.memory_states import Move
+from app.storage.reflections import ENDED
 from app.storage.vectors import StoredVector
 
 TAKE_OVER = (
@@ -68,9 +69,10 @@ ON CONFLICT DO NOTHING
 """
 CHANGE_REFLECTION = """
 UPDATE memories SET text = %(text)s, text_hash = %(hash)s, keywords = '{}', tags = '{}', context = '',
-    occurred_at = %(last_at)s, utc_offset = %(offset)s, version = version + 1,
+    occurred_at = %(last_at)s, utc_offset = %(offset)s, version = version + 1, status = 'active', live_until = NULL,
     updated_at = %(at)s
-WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s AND version = %(version)s AND status = 'active'
+WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s AND version = %(version)s
+  AND status IN ('active', 'invalidated') AND NOT frozen
   AND NOT EXISTS (SELECT 1 FROM memories o WHERE o.project_id = %(project)s AND o.user_id = %(user)s
                   AND o.status = 'active' AND o.text_hash = %(hash)s AND o.id <> %(id)s)
 """
@@ -135,7 +137,9 @@ def reflect(conn: Connection, scope: UserScope, what: Reflect, words: Words, act
     """Write a reflection or its new version, with its vector, sources and links; False where its text is remembered
     already. Raises StaleDecisionError when a memory that it rests on has changed.
     """
-    _unchanged(conn, scope, dict(what.members) | ({what.id: what.version} if what.version else {}))
+    _unchanged(conn, scope, dict(what.members))
+    if what.version and sleeping.version(conn, scope, what.id) != what.version:
+        raise StaleDecisionError("the reflection was changed by somebody else")
     values = _whose(scope) | {
         "id": what.id,
         "version": what.version,
@@ -167,8 +171,15 @@ def reflect(conn: Connection, scope: UserScope, what: Reflect, words: Words, act
     conn.execute(
         "INSERT INTO links (id, project_id, user_id, from_id, to_id, type, reason)"
         " SELECT gen_random_uuid(), %(project)s, %(user)s, %(id)s, member, 'derived_from', 'recurs'"
-        " FROM unnest(%(members)s::uuid[]) AS member ON CONFLICT DO NOTHING",
+        " FROM unnest(%(members)s::uuid[]) AS member ON CONFLICT (from_id, to_id, type)"
+        " DO UPDATE SET reason = excluded.reason",
         values | {"members": members},
+    )
+    # What has ended stays named: a request to erase it takes the reflection along.
+    conn.execute(
+        "UPDATE links SET reason = %(ended)s WHERE from_id = %(id)s AND type = 'derived_from'"
+        " AND project_id = %(project)s AND user_id = %(user)s AND to_id <> ALL (%(members)s)",
+        values | {"members": members, "ended": ENDED},
     )
     return True
 

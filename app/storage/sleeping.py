@@ -11,6 +11,7 @@ from app.domain.memory import MemoryType
 from app.domain.scope import ProjectScope, UserScope
 from app.domain.sleep import RECURRING, Known, OldReflection, SleepLink, SleepMemory
 from app.storage.db import Connection, Row
+from app.storage.reflections import ENDED
 from app.storage.vectors import from_half
 
 # What was merged once and is active again was brought back by somebody: it is left alone, as what is frozen is.
@@ -42,7 +43,10 @@ ORDER BY l.created_at, l.id
 # One that was deleted has lost its attribute and keeps its id, by which it is not made again.
 REFLECTIONS = """
 SELECT m.id, m.version, m.status = 'active' AS active, m.frozen,
-       ARRAY(SELECT l.to_id FROM links l WHERE l.from_id = m.id AND l.type = 'derived_from') AS members
+       ARRAY(SELECT l.to_id FROM links l WHERE l.from_id = m.id AND l.type = 'derived_from'
+             AND l.reason IS DISTINCT FROM %(ended)s) AS members,
+       m.status = 'invalidated' AND EXISTS (SELECT 1 FROM memory_versions v WHERE v.memory_id = m.id
+             AND v.version = m.version AND v.reason = %(ended)s) AS withdrawn
 FROM memories m WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.type = 'reflection'
 """
 
@@ -53,7 +57,7 @@ def known(conn: Connection, scope: UserScope, model: str, *, limit: int) -> Know
     rows = conn.execute(ACTIVE, whose | {"model": model, "limit": limit, "recurring": RECURRING}).fetchall()
     memories = tuple(_memory(row) for row in rows)
     links = conn.execute(LINKS, whose | {"ids": [memory.id for memory in memories]}).fetchall()
-    reflections = conn.execute(REFLECTIONS, whose).fetchall()
+    reflections = conn.execute(REFLECTIONS, whose | {"ended": ENDED}).fetchall()
     return Known(
         memories,
         tuple(SleepLink(**row) for row in links),
@@ -69,6 +73,15 @@ def versions(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> dict[UU
         (list(ids), scope.project_id, scope.user_id),
     ).fetchall()
     return {row["id"]: row["version"] for row in rows}
+
+
+def version(conn: Connection, scope: UserScope, memory_id: UUID) -> int:
+    """The version of a memory whatever its status; 0 where there is none."""
+    row = conn.execute(
+        "SELECT version FROM memories WHERE id = %s AND project_id = %s AND user_id = %s",
+        (memory_id, scope.project_id, scope.user_id),
+    ).fetchone()
+    return int(row["version"]) if row else 0
 
 
 def mark(conn: Connection, scope: UserScope, at: datetime) -> None:

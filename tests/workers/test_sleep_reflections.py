@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+from app.domain.lifecycle import StateAction
 from app.domain.memory import MemoryType
 from app.domain.query import Narrowing
 from app.inference.llm import ModelFailedError
 from app.ledger.runner import Runner
+from app.services import lifecycle
+from app.services.lifecycle import Order
 from app.storage import changes, memory_edits, vectors
 from tests.support.sleep_jobs import CLIMBS, asleep, climbs, remember, turns
-from tests.workers.conftest import Pipeline
+from tests.workers.conftest import START, Pipeline
+from tests.workers.erased import settle
 from workers.stages import stages_for
 
 REFLECTIONS = "SELECT * FROM memories WHERE type = 'reflection' ORDER BY id"
@@ -86,3 +90,51 @@ def test_a_deleted_reflection_stays_away_and_a_deleted_memory_takes_it_along(pip
     assert (made["status"], made["text"]) == ("erased", "")
     asleep(pipeline)
     assert pipeline.rows(REFLECTIONS) == [made]
+
+
+def test_a_reflection_on_what_has_ended_is_withdrawn_and_made_anew_of_what_remains(pipeline):
+    members = climbs(pipeline)
+    asleep(pipeline)
+    (made,) = pipeline.rows(REFLECTIONS)
+    order = Order(StateAction.INVALIDATE, "never so", None, "key:test")
+    with pipeline.db.transaction(pipeline.project) as conn:
+        lifecycle.act(conn, pipeline.project, members[3], order, START)
+    settle(pipeline)
+    (gone,) = pipeline.rows(REFLECTIONS)
+    assert (gone["status"], gone["version"]) == ("invalidated", 2)
+    (said,) = pipeline.rows(
+        "SELECT reason FROM memory_versions WHERE memory_id = %s AND version = 2", values=[made["id"]]
+    )
+    assert said["reason"] == "members_ended"
+
+    asleep(pipeline)
+    (anew,) = pipeline.rows(REFLECTIONS)
+    assert (anew["status"], anew["version"], anew["live_until"]) == ("active", 3, None)
+    assert "3 conversations" in anew["text"]
+    settle(pipeline)
+    asleep(pipeline)
+    (still,) = pipeline.rows(REFLECTIONS)
+    assert (still["status"], still["version"]) == ("active", 3), "a link to what has ended withdraws nothing again"
+
+    with pipeline.db.transaction(pipeline.project) as conn:
+        lifecycle.act(conn, pipeline.project, members[3], replace(order, action=StateAction.RESTORE), START)
+    settle(pipeline)
+    asleep(pipeline)
+    assert "4 conversations" in pipeline.rows(REFLECTIONS)[0]["text"]
+
+
+def test_a_reflection_that_no_longer_recurs_stays_withdrawn_and_a_frozen_one_stays(pipeline):
+    members = climbs(pipeline, 3)
+    asleep(pipeline)
+    (made,) = pipeline.rows(REFLECTIONS)
+    end = Order(StateAction.INVALIDATE, None, None, "key:test")
+    with pipeline.db.transaction(pipeline.project) as conn:
+        lifecycle.act(conn, pipeline.project, made["id"], replace(end, action=StateAction.FREEZE), START)
+        lifecycle.act(conn, pipeline.project, members[0], end, START)
+    settle(pipeline)
+    assert [row["status"] for row in pipeline.rows(REFLECTIONS)] == ["active"]
+    with pipeline.db.transaction(pipeline.project) as conn:
+        lifecycle.act(conn, pipeline.project, made["id"], replace(end, action=StateAction.UNFREEZE), START)
+    settle(pipeline)
+    asleep(pipeline)
+    assert [row["status"] for row in pipeline.rows(REFLECTIONS)] == ["invalidated"]
