@@ -14,13 +14,16 @@ from app.domain.memory import Candidate, MemoryStatus
 
 @dataclass(frozen=True, slots=True)
 class KnownMemory:
-    """A memory as a run of consolidation holds it: what decisions see, and what a run may change besides."""
+    """A memory as a run of consolidation holds it: what decisions see, and what a run may change besides. `said_again`
+    in this run: a whole use, from which on it fades anew.
+    """
 
     neighbour: Neighbour
     confidence: float
     stability: float
     valid_to: CalendarDate | None = None
     superseded_by: UUID | None = None
+    said_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

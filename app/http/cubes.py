@@ -176,7 +176,7 @@ def clone(edge: WriteEdge, body: CubeClone) -> Response:
     if body.user_id == body.to_user_id:
         field = FieldError("/to_user_id", "is the same user", "same")
         raise InvalidInputError("A user is no copy of itself.", errors=(field,))
-    return _begin(edge, "clone", body.model_dump(), [body.user_id])
+    return _begin(edge, "clone", body, [body.user_id])
 
 
 @api.api_route(
@@ -193,19 +193,20 @@ def fuse(edge: WriteEdge, body: CubeFuse) -> Response:
     if second in {first, body.into}:
         field = FieldError("/user_ids/1", "is the first user, or the one into which it goes", "same")
         raise InvalidInputError("The second user is another one.", errors=(field,))
-    return _begin(edge, "fuse", body.model_dump(), body.user_ids)
+    return _begin(edge, "fuse", body, body.user_ids)
 
 
-def _begin(edge: Edge, kind: str, about: dict[str, Any], sources: list[str]) -> Response:
+def _begin(edge: Edge, kind: str, body: CubeClone | CubeFuse, sources: list[str]) -> Response:
     edge.caller.whole_project()
+    about, dry_run = body.model_dump(exclude={"dry_run"}), bool(body.dry_run)
     project = edge.caller.project
     job_id = edge.context.new_id()
 
     def store(conn: Connection) -> Reply:
         for name in sources:
             cubes.check(conn, UserScope(project.project_id, name), Selection())
-        job = jobs.create(conn, project, job_id, kind, about, dry_run=False, actor=edge.caller.actor)
-        edge.audit(conn, project, f"cube.{kind}", ("job", str(job_id)), **about)
+        job = jobs.create(conn, project, job_id, kind, about, dry_run=dry_run, actor=edge.caller.actor)
+        edge.audit(conn, project, f"cube.{kind}", ("job", str(job_id)), dry_run=dry_run, **about)
         return Reply(job_answer(job), 202, {"Location": f"/v1/jobs/{job_id}"})
 
     response = edge.write(project, store)

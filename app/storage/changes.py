@@ -183,6 +183,7 @@ UPDATE memories SET text = %(text)s, text_hash = %(hash)s, keywords = CASE WHEN 
     live_from = %(live_from)s, occurred_at = least(occurred_at, %(live_from)s),
     live_until = %(live_until)s, valid_to = %(valid_to)s, valid_to_precision = %(valid_to_precision)s,
     superseded_by = %(superseded_by)s, confidence = %(confidence)s, stability = %(stability)s, version = version + 1,
+    last_used_at = CASE WHEN %(said_again)s THEN greatest(last_used_at, %(at)s) ELSE last_used_at END,
     updated_at = %(at)s
 WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s AND version = %(version)s
 """
@@ -289,6 +290,7 @@ def _changed_values(known: KnownMemory) -> dict[str, Any]:
         "superseded_by": known.superseded_by,
         "confidence": known.confidence,
         "stability": known.stability,
+        "said_again": known.said_again,
         **_date("valid_to", known.valid_to),
     }
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from app.domain.cubes import Naming, Selection
 from app.services import cube_import, cubes, jobs
 from app.storage import changes, cube_files, cube_tables
@@ -71,12 +73,36 @@ def test_a_clone_is_the_same_user_under_other_ids(pipeline):
     )
 
 
-def begin(pipeline, kind: str, about: dict):
+def begin(pipeline, kind: str, about: dict, *, dry_run: bool = False):
     job_id = pipeline.context.new_id()
     with pipeline.db.transaction(pipeline.project) as conn:
-        jobs.create(conn, pipeline.project, job_id, kind, about, dry_run=False, actor="test")
+        jobs.create(conn, pipeline.project, job_id, kind, about, dry_run=dry_run, actor="test")
     pipeline.run("job")
     return finished(pipeline.context, pipeline.user(), job_id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "foreseen"),
+    [
+        ("clone", {"user_id": "ann", "to_user_id": "both"}, {"event_added": 2, "memory_added": 2}),
+        (
+            "fuse",
+            {"user_ids": ["ann", "ben"], "into": "both"},
+            {"event_added": 3, "memory_added": 2, "candidate_added": 3},
+        ),
+    ],
+)
+def test_a_dry_run_says_what_would_come_and_leaves_nothing(pipeline, kind, about, foreseen):
+    pipeline.say("I live in Warsaw.", "I am allergic to peanuts.", user="ann")
+    pipeline.say("I live in Porto.", user="ben", at=START + timedelta(days=40))
+    pipeline.settle()
+    job = begin(pipeline, kind, about, dry_run=True)
+    assert job.state == "done"
+    assert {name: job.counts.get(name) for name in foreseen} == foreseen
+    for table in ("events", "memories", "candidates", "vectors", "sessions", "cube_files"):
+        assert pipeline.rows(f"SELECT 1 FROM {table}", "both") == []
+    done = begin(pipeline, kind, about)
+    assert {name: done.counts.get(name) for name in foreseen} == foreseen
 
 
 def test_a_fusion_is_decided(pipeline):

@@ -54,6 +54,15 @@ def test_it_comes_back_as_the_same_memory_and_is_stronger(pipeline, told):
     assert [row["status"] for row in pipeline.rows(ALL)] == ["active"]
 
 
+def test_what_is_said_again_before_it_is_put_away_fades_anew(pipeline, told):
+    say(pipeline, "s2", 100)
+    sweep(pipeline)
+    (row,) = pipeline.rows(ALL)
+    assert (row["id"], row["status"]) == (told, "active")
+    history = [entry["change"] for entry in pipeline.rows("SELECT change FROM memory_versions ORDER BY version")]
+    assert history == ["add", "strengthen"]
+
+
 def test_it_comes_back_also_where_decisions_wait(pipeline, told):
     pipeline.under(
         Preset.LIGHTMEM, "extract.buffer_tokens", "segment.max_tokens", "segment.max_events", "gate.min_words"

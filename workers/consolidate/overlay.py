@@ -163,6 +163,7 @@ class Overlay:
             neighbour=neighbour,
             confidence=known.confidence + (1.0 - known.confidence) * STRENGTHEN_CONFIDENCE,
             stability=known.stability + STRENGTHEN_STABILITY,
+            said_again=True,
         )
         self._list(neighbour)
         self._note(memory_id, "strengthen", "said_again")

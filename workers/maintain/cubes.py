@@ -68,7 +68,7 @@ def fuse(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) -
         return _read(context, job, lease, second, target, {"step": 1})
     taking = Taking(context, job, lease, target, "skip", restore_erased=False)
     outcome = cube_taking.run(taking, job.resume, dict(job.counts))
-    if outcome.finished and step == 0 and not job.dry_run:
+    if outcome.finished and step == 0:
         return Slice(outcome.done, outcome.total, outcome.counts, {"step": 1})
     return outcome
 

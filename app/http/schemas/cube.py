@@ -9,6 +9,7 @@ from pydantic import Field
 from app.domain.memory import MemoryStatus, MemoryType
 from app.http.schemas.fields import AnswerModel, AppId, Flag, Instant, Moment, RequestModel, whole
 
+DryRun = Annotated[Flag | None, Field(description="report what would be done, change nothing")]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"\S")]
 
 
@@ -65,6 +66,7 @@ class CubeClone(RequestModel):
 
     user_id: AppId
     to_user_id: AppId
+    dry_run: DryRun = None
 
 
 class CubeFuse(RequestModel):
@@ -72,6 +74,7 @@ class CubeFuse(RequestModel):
 
     user_ids: Annotated[list[AppId], Field(min_length=2, max_length=2)]
     into: AppId
+    dry_run: DryRun = None
 
 
 class ShareFilters(RequestModel):
