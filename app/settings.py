@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     qdrant_api_key: SecretStr | None = None
     qdrant_timeout: Annotated[float, Field(gt=0)] = 5.0  # seconds
 
+    mneme_embedded: bool = False  # set by `mneme serve` for its own processes: PostgreSQL lies in MNEME_HOME
+
     # encoder
     embedding_model: str = "all-MiniLM-L6-v2"
     embedding_backend: Literal["onnx", "torch", "remote"] = "onnx"

@@ -15,8 +15,12 @@ from workers.lifecycle.rollback import run as rollback
 from workers.lifecycle.sleep import run as sleep
 from workers.lifecycle.tidy import run as tidy
 from workers.maintain import cubes
+from workers.maintain.backup import run as backup
+
+JOB_SECONDS = 3_600.0  # a slice of a job takes seconds, but for a backup, which is one
 
 HANDLERS: dict[str, JobHandler] = {  # by the kind of job
+    "backup": backup,
     "clone": cubes.clone,
     "decay": decay,
     "erase": erasing.run,
@@ -34,7 +38,7 @@ def stages_for(context: ProcessContext) -> dict[str, Stage]:
         WorkKind.EVOLVE.value: Stage(evolve),
         WorkKind.TIDY.value: Stage(lambda context, item, _lease: tidy(context, item)),
         WorkKind.WAKE.value: Stage(lambda context, item, _lease: wake(context, item)),
-        WorkKind.JOB.value: Stage(jobs.runner(HANDLERS)),
+        WorkKind.JOB.value: Stage(jobs.runner(HANDLERS), deadline=JOB_SECONDS),
         WorkKind.CONSOLIDATE.value: Stage(lambda context, item, _lease: consolidate(context, item)),
     }
     return stages | INDEX_STAGES if context.index is not None else stages

@@ -2,6 +2,7 @@
 it is made anew from the database.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -26,10 +27,16 @@ def register(root: typer.Typer) -> None:
 
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
+    *,
+    lines: Annotated[bool, typer.Option("--lines", help="For programs: progress and outcome as JSON lines.")] = False,
 ) -> None:
     """Write the whole database to a file, whether the service runs or not. Keep it as you keep the data: it holds
     everything but the secrets of API keys. Later erasures are done again when it is restored.
     """
+    if lines:
+        manifest = archive.write(Settings(), file, lambda done, total: tell(done=done, total=total))
+        tell(tables=len(manifest.rows), rows=sum(manifest.rows.values()), revision=manifest.revision)
+        return
     with progress() as bar:
         task = bar.add_task("Backing up", total=None)
         manifest = archive.write(Settings(), file, lambda done, total: bar.update(task, completed=done, total=total))
@@ -65,6 +72,11 @@ def restore(
         )
     show(manifest, f"Restored from {file}")
     out.print(f"{again} erasures made since were done again. Start the service with `mneme serve`.")
+
+
+def tell(**values: int | str) -> None:
+    """One line for the program that reads."""
+    print(json.dumps(values), flush=True)  # noqa: T201 - the console would wrap it
 
 
 def show(manifest: Manifest, title: str) -> None:

@@ -31,6 +31,8 @@ def create(edge: WriteEdge, body: JobCreate) -> Response:
     edge.caller.whole_project()
     scope = edge.caller.project
     about = about_of(body.kind, body.scope)
+    if body.kind is JobKind.BACKUP:
+        check_backup(dry_run=bool(body.dry_run), embedded=edge.context.settings.mneme_embedded)
     job_id = edge.context.new_id()
 
     def store(conn: Connection) -> Reply:
@@ -149,7 +151,7 @@ def about_of(kind: JobKind, scope: JobScope | None) -> dict[str, str]:
         raise InvalidInputError(
             "This kind is over whole users.", errors=(FieldError("/scope/session_id", "must be left out", "invalid"),)
         )
-    if about and kind is JobKind.REINDEX:
+    if about and kind in {JobKind.BACKUP, JobKind.REINDEX}:
         raise InvalidInputError(
             "This kind is always over everything.", errors=(FieldError("/scope", "must be left out", "invalid"),)
         )
@@ -158,6 +160,16 @@ def about_of(kind: JobKind, scope: JobScope | None) -> dict[str, str]:
             "This kind is over users.", errors=(FieldError("/scope/session_id", "must be left out", "invalid"),)
         )
     return about
+
+
+def check_backup(*, dry_run: bool, embedded: bool) -> None:
+    """Refuse a backup that this service cannot make, or that is none; raises InvalidInputError."""
+    if not embedded:
+        field = FieldError("/kind", "is of the embedded stack only", "not_embedded")
+        raise InvalidInputError("Back a database of your own up with deploy/backup.sh.", errors=(field,))
+    if dry_run:
+        field = FieldError("/dry_run", "a backup changes nothing", "invalid")
+        raise InvalidInputError("There is nothing to try.", errors=(field,))
 
 
 def job_answer(job: Job) -> JobAnswer:

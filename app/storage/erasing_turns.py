@@ -39,8 +39,8 @@ DELETE FROM {{table}} t WHERE {OF_USER} AND session_id = ANY (%(sessions)s) AND 
     WHERE e.project_id = t.project_id AND e.user_id = t.user_id AND e.session_id = t.session_id)
 """
 RESIZE = f"""
-UPDATE sessions s SET events = e.events, first_at = e.first_at, last_at = e.last_at, agent_id = e.agent_id FROM (
-    SELECT session_id, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+UPDATE sessions s SET first_at = e.first_at, last_at = e.last_at, agent_id = e.agent_id FROM (
+    SELECT session_id, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
         (array_agg(agent_id ORDER BY seq DESC) FILTER (WHERE agent_id IS NOT NULL))[1] AS agent_id
     FROM events WHERE {OF_USER} AND session_id = ANY (%(sessions)s) GROUP BY session_id) e
 WHERE s.project_id = %(project)s AND s.user_id = %(user)s AND s.session_id = e.session_id

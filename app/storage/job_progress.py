@@ -27,6 +27,14 @@ def advance(conn: Connection, scope: ProjectScope, job_id: UUID, done: int, coun
     )
 
 
+def reached(conn: Connection, scope: ProjectScope, job_id: UUID, done: int, total: int) -> None:
+    """How far the running slice is."""
+    conn.execute(
+        "UPDATE jobs SET done = %s, total = %s WHERE project_id = %s AND id = %s",
+        (done, total, scope.project_id, job_id),
+    )
+
+
 def finish(conn: Connection, scope: ProjectScope, job_id: UUID, done: int, counts: dict[str, Any]) -> None:
     """The job is done."""
     conn.execute(

@@ -6,6 +6,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from app.embedded import archive
+
 
 @pytest.fixture
 def live(service):
@@ -110,3 +112,21 @@ def test_a_buffer_holds_turns_back_until_a_client_waits(live):
         assert live.get("/health/ready").json()["status"] == "ok"
     finally:
         live.put("/v1/policy", json={"preset": before["preset"]})
+
+
+def test_a_backup_is_a_job_that_writes_a_whole_file(live, service):
+    asked = live.post("/v1/jobs", json={"kind": "backup"})
+    assert asked.status_code == 202, asked.text
+    where = asked.headers["Location"]
+    settled(live, lambda: live.get(where).json()["state"] in {"done", "failed"}, 60.0)
+    job = live.get(where).json()
+    assert (job["state"], job["error"]) == ("done", None)
+    assert job["done"] == job["total"] > 20
+    file = service.home_path / job["counts"]["file"]
+    assert (file.stat().st_size, file.stat().st_mode & 0o077) == (job["counts"]["bytes"], 0)
+    manifest = archive.read(file, file.with_suffix(".dump"))
+    assert sum(manifest.rows.values()) == job["counts"]["rows"]
+    refused = live.post("/v1/jobs", json={"kind": "backup", "scope": {"user_id": "x"}})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/scope")
+    refused = live.post("/v1/jobs", json={"kind": "backup", "dry_run": True})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/dry_run")

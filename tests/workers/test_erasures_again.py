@@ -96,11 +96,3 @@ def test_what_a_template_says_is_not_what_the_user_said(pipeline):
     with pipeline.db.transaction(pipeline.user()) as conn:
         conn.execute("UPDATE memories SET text = 'Comes up in 4 conversations: bees.' WHERE status = 'active'")
     assert verify(pipeline, receipt) == {}
-
-
-def test_a_session_counts_the_turns_that_are_left(pipeline):
-    first, *_ = pipeline.say("I live in Porto.", "I keep bees.", "I play the cello.")
-    settle(pipeline)
-    erase_event(pipeline, first)
-    settle(pipeline)
-    assert pipeline.rows("SELECT events FROM sessions") == [{"events": 2}]

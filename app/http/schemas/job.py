@@ -12,6 +12,7 @@ from app.http.schemas.fields import AnswerModel, AppId, Flag, Moment, RequestMod
 class JobKind(StrEnum):
     """What can be asked for."""
 
+    BACKUP = "backup"
     DECAY = "decay"
     REINDEX = "reindex"
     SLEEP = "sleep"
