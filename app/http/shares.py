@@ -56,6 +56,10 @@ def create(edge: WriteEdge, body: ShareCreate) -> Response:
     if MemoryType.SECRET in (body.filters.types or () if body.filters else ()):
         field = FieldError("/filters/types", "secrets are never shared", "secret")
         raise InvalidInputError("Secrets are never shared.", errors=(field,))
+    now = edge.context.clock()
+    if body.expires_at is not None and body.expires_at <= now:
+        field = FieldError("/expires_at", "must be later than now", "past")
+        raise InvalidInputError("The share would be over already.", errors=(field,))
     share = CubeShare(
         id=edge.context.new_id(),
         user_id=body.user_id,
@@ -64,7 +68,7 @@ def create(edge: WriteEdge, body: ShareCreate) -> Response:
         with_agent_ids=sorted(set(body.with_agent_ids or ())),
         expires_at=body.expires_at,
         revoked_at=None,
-        created_at=edge.context.clock(),
+        created_at=now,
     )
 
     def store(conn: Connection) -> Reply:

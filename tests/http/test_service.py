@@ -251,5 +251,11 @@ def test_a_sleep_is_over_users_not_sessions(api):
     body = {"kind": "sleep", "scope": {"user_id": "anna", "session_id": "s1"}}
     refused = api.post("/v1/jobs", json=body)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/scope/session_id")
-    job = api.post("/v1/jobs", json={"kind": "sleep", "scope": {"user_id": "anna"}, "dry_run": True})
+    asked = {"kind": "sleep", "scope": {"user_id": "anna"}, "dry_run": True}
+    assert api.post("/v1/jobs", json=asked).status_code == 404, "nobody was ever heard of"
+    past = {"user_id": "anna", "known_at": "2026-01-01T00:00:00Z"}
+    assert api.post("/v1/cubes/rollback", json=past).status_code == 404
+    event = {"user_id": "anna", "session_id": "s1", "role": "user", "content": "Hello."}
+    api.post("/v1/events", json={"events": [event]})
+    job = api.post("/v1/jobs", json=asked)
     assert (job.status_code, job.json()["kind"], job.json()["dry_run"]) == (202, "sleep", True)

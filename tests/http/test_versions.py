@@ -190,6 +190,7 @@ def test_a_rollback_is_refused_with_a_pointer(api):
 
 
 def test_a_rollback_is_a_job(api):
+    api.post("/v1/memories", json={"user_id": "anna", "text": "Anna keeps bees."}).raise_for_status()
     snapshot = api.post("/v1/cubes/snapshots", json={"user_id": "anna", "name": "n"}).json()
     job = api.post("/v1/cubes/rollback", json={"user_id": "anna", "snapshot_id": snapshot["id"], "dry_run": True})
     assert job.status_code == 202
