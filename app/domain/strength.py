@@ -21,6 +21,7 @@ Vector = npt.NDArray[np.float64]
 DAY = 86_400.0
 LEAST_STABILITY = 0.01
 LAYERS = ("short", "mid", "long")
+RETURN_SHARE = 0.8  # of the best item's score: what ranks below stood beside the answer, and was not used (choice)
 RETURNED, USED = 0.5, 1.0  # what counts as a use: MemoryBank counts a recall, SEEDS 28.4 halves one nobody confirmed
 POWER_DECAY = -0.5  # FSRS-4.5; the factor below replaces its 19/81, which makes R(S) .9, by what makes it 1/e
 POWER_FACTOR = float(np.exp(-1.0 / POWER_DECAY)) - 1.0

@@ -58,7 +58,7 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     else:
         result = run(edge, query, prepared, seconds, early)
         said = partial(served.hashes_of, result, query.format)
-        kept = Kept(body_of(result), result.memory_ids)
+        kept = Kept(body_of(result), result.used_ids)
         if secret is not None and not result.degraded:
             left = recall_cache.seconds_left(edge, prepared)
             prepared.reads.note_answered(query.text)

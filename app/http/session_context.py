@@ -62,5 +62,5 @@ def context(  # noqa: PLR0913, PLR0917 - the parameters of the route
     in_tail = {id_ for part in result.context.sections if part.name == Section.TAIL.value for id_ in part.ids}
     result = replace(result, items=[item for item in result.items if str(item.id) not in in_tail])
     hashes = partial(served.hashes_of, result, query.format)
-    edge.after.note(Served(scope, edge.context.clock(), result.memory_ids, hashes))
+    edge.after.note(Served(scope, edge.context.clock(), result.used_ids, hashes))
     return Response(recall.body_of(result), media_type="application/json")

@@ -13,6 +13,7 @@ from app.domain.packing import Block, Line, Material, Packed, Section, due_line,
 from app.domain.query import Kind, Order, RecallQuery
 from app.domain.ranking import Item, types_in_turn
 from app.domain.secrets import mask
+from app.domain.strength import RETURN_SHARE
 from app.domain.tokens import counter, family_of
 from app.domain.units import Candidates, Unit
 from app.services.recall import Gathered
@@ -54,9 +55,10 @@ class RecallResult:
     trace: dict[str, Any] | None
 
     @property
-    def memory_ids(self) -> list[UUID]:
-        """The memories that were served."""
-        return [item.id for item in self.items if item.kind is Kind.MEMORY]
+    def used_ids(self) -> list[UUID]:
+        """The memories whose return counts as a use: those that rank about as high as the best item."""
+        least = RETURN_SHARE * max((item.score for item in self.items), default=0.0)
+        return [item.id for item in self.items if item.kind is Kind.MEMORY and item.score >= least]
 
 
 def compose(query: RecallQuery, gathered: Gathered, *, degraded: bool, seconds: dict[str, float]) -> RecallResult:
