@@ -27,7 +27,7 @@ from app.http.schemas.recall import (
     RecallRequest,
     SourceAnswer,
 )
-from app.services import recall, recall_rerank, recall_search, served
+from app.services import recall, recall_rerank, recall_search, served, sessions
 from app.services.recall import Prepared
 from app.services.recall_answer import AnswerItem, RecallResult, compose
 from app.services.recall_goals import ALONE
@@ -52,6 +52,8 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     computes it anew.
     """
     query = query_of(edge, body)
+    if body.agent_id is not None and body.session_id is None:
+        query = replace(query, session_id=session_of(edge, query, body.agent_id))
     seconds: dict[str, float] = {}
     prepared = prepare(edge, query, seconds)
     answers, metrics = edge.context.answers, edge.context.metrics
@@ -115,6 +117,14 @@ def query_of(edge: Edge, body: RecallRequest) -> RecallQuery:
         tokenizer=body.tokenizer or "",
         narrowing=narrowing,
     )
+
+
+def session_of(edge: Edge, query: RecallQuery, agent_id: str) -> str | None:
+    """The session whose tail and summary an agent adds: the one in which it spoke last, within what the key may see."""
+    if query.narrowing.session_id is not None:
+        return None
+    with edge.read(query.scope) as conn:
+        return sessions.latest_with(conn, query.scope, agent_id, query.now)
 
 
 def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float]) -> Prepared:
