@@ -23,6 +23,17 @@ class Wanted(StrEnum):
     FACT = "fact"
 
 
+# What ends in "s" and is no plural, or stands between "what" and a verb: "what is my job", "what did we discuss".
+_OF_WHOM = r"(?:(?:the|my|our|your|his|her|their) )?"
+_NO_NOUN = (
+    r"(?!(?:is|was|are|were|am|be|does|do|did|has|have|had|will|would|can|could|should|might|must|happen\w*|this|his|hers"
+    r"|its|us|as|i|we|you|he|she|they|of the)\b)"
+)
+_NO_STEADY = (
+    r"(?!(?:other|single|time|(?:sun|mon|tues|wednes|thurs|fri|satur)?day|week\w*|month|year|morning|evening|night)\b)"
+)
+_MANY = rf"(?:{_NO_NOUN}\w+ ){{0,2}}?{_NO_NOUN}\w+(?<![su])s"
+
 _RULES: tuple[tuple[Wanted, re.Pattern[str]], ...] = tuple(
     (wanted, re.compile(pattern, re.IGNORECASE))
     for wanted, pattern in (
@@ -33,10 +44,8 @@ _RULES: tuple[tuple[Wanted, re.Pattern[str]], ...] = tuple(
         (Wanted.AMOUNT, r"\bhow (?:many|much|old|far|big|tall|high|fast|heavy)\b|\bwhat (?:price|number|amount)\b"),
         (Wanted.PERSON, r"\bwho(?:m|se)?\b|\bname of\b|'s name\b"),
         (Wanted.PLACE, r"\bwhere\b|\bwhich (?:city|country|place|town|street|village)\b"),
-        (
-            Wanted.LIST,
-            r"\b(?:list|all|every|which|what) (?:of )?(?:the |my |your |his |her |their )?(?:\w+ ){0,2}?\w+s\b",
-        ),
+        (Wanted.LIST, rf"\b(?:list|all) (?:of )?{_OF_WHOM}{_MANY}\b|\bevery {_NO_NOUN}{_NO_STEADY}\w+"),
+        (Wanted.LIST, rf"\b(?:which|what)(?:'re|\u2019re| are| were)? {_OF_WHOM}{_MANY}\b"),
         (Wanted.PREFERENCE, r"\b(?:favou?rite|prefer\w*|like|likes|love|loves|hate|hates|enjoy\w*|dislike\w*)\b"),
         (Wanted.HOW_TO, r"\bhow (?:do|can|should|to|did|does)\b"),
     )

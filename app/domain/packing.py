@@ -103,13 +103,23 @@ def _block(block: Block, choice: Choice) -> Block | None:
     """As many whole lines of a block as its share holds; None when that is none."""
     choice.budget.open()
     kept: list[str] = []
+    spent: list[int] = []
     opening = choice.opening(block.section)
     for text, size in zip(block.lines, choice.block_costs(block), strict=True):
         cost = size + (0 if kept else opening)
         if not choice.budget.take(cost, share=BLOCK_SHARE):
             break
         kept.append(text)
+        spent.append(cost)
+    while kept and _names_a_theme(kept[-1]):  # no line below it has room
+        kept.pop()
+        choice.budget.spend(-spent.pop())
     if not kept:
         return None
     choice.open(block.section)
     return Block(block.section, "\n".join(kept))
+
+
+def _names_a_theme(text: str) -> bool:
+    """Whether a line of a block is the name of what stands below it."""
+    return text.endswith(":") and not text.startswith("- ")

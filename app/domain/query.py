@@ -3,16 +3,18 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain import birthdays, temporal
+from app.domain import asked_times, birthdays, temporal
+from app.domain.asked_times import Asked
 from app.domain.asking import Wanted, wanted_by
 from app.domain.birthdays import Birthday
 from app.domain.language import ENGLISH, UNKNOWN, language_of
 from app.domain.memory import MemoryType
 from app.domain.scope import UserScope
+from app.domain.temporal import TimeSpan
 from app.domain.temporal_rules import Tense
 
 TIME_SLACK = timedelta(days=2)  # SPEC 6: time words boost what lies within two days of them
@@ -24,6 +26,16 @@ _LATEST = re.compile(
 )
 _OF_ASSISTANT = re.compile(
     r"\b(?:you|your|yours|assistant|chatbot|bot|tool|ai|recommend(?:ed|ation)?s?|suggest(?:ed|ion)?s?|advi[sc]ed?|answer(?:ed)?)\b",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"\b(?:between|from)\s*\Z|\Afrom\b", re.IGNORECASE)
+_UP_TO = re.compile(r"\s*(?:and|to|until|till?|through|-|\u2013)\s", re.IGNORECASE)
+# "What is she called?" asks what holds, though a participle looks like a past; "my former boss" asks for what was.
+_PRESENT = re.compile(r"\b(?:am|is|are|do|does)\b|\b(?:what|who|where|how)['\u2019]s\b", re.IGNORECASE)
+_WAS = re.compile(r"\b(?:was|were|did|didn't|had)\b", re.IGNORECASE)
+_FORMER = re.compile(
+    r"\b(?:former(?:ly)?|previous(?:ly)?|earlier|originally|used to|use to|back then|ex-\w+|my old"
+    r"|before(?=\W*\Z|\s+(?:that|then|this)\b))\b",
     re.IGNORECASE,
 )
 _THE_USER = re.compile(r"\bthe user(?P<own>['\u2019]s)?\b", re.IGNORECASE)
@@ -151,11 +163,11 @@ def understand(text: str, speakers: Iterable[str], now: datetime, known: Sequenc
         lexical=lexical,
         speakers=tuple(sorted(found)),
         names=tuple(dict.fromkeys(_names(lexical))),
-        spans=tuple(_spans(text, speakers, now, known)),
+        spans=tuple(_spans(text, speakers, now, known, language)),
         latest=english and bool(_LATEST.search(text)),
         of_assistant=english and bool(_OF_ASSISTANT.search(text)),
         wanted=wanted,
-        past=english and (temporal.tense_of(text) is Tense.PAST or wanted in OF_ALL_TIME),
+        past=english and (wanted in OF_ALL_TIME or _asks_past(text)),
         language=language,
     )
 
@@ -183,6 +195,15 @@ def _by_speakers(text: str, speakers: Iterable[str], *, english: bool) -> tuple[
     return dense, lexical, found
 
 
+def _asks_past(text: str) -> bool:
+    """Whether it asks what was: by its verbs, or by words for what no longer is."""
+    if _FORMER.search(text):
+        return True
+    if _PRESENT.search(text) and not _WAS.search(text):
+        return False
+    return temporal.tense_of(text) is Tense.PAST
+
+
 def _speaker_pattern(speaker: str) -> re.Pattern[str] | None:
     """Matches the whole name or its first word, with or without a possessive."""
     words = speaker.split()
@@ -203,16 +224,49 @@ def _names(text: str) -> Iterable[str]:
 
 
 def _spans(
-    text: str, speakers: Iterable[str], now: datetime, known: Sequence[Birthday]
+    text: str, speakers: Iterable[str], now: datetime, known: Sequence[Birthday], language: str
 ) -> Iterable[tuple[datetime, datetime]]:
     offset = now.utcoffset() or timedelta(0)
     relative = birthdays.resolve(text, now, known, speakers)
-    for span in relative:  # "my birthday last year" is that day, not the year
+    text = _without(text, relative)  # "my birthday last year" is that day, not the year
+    asked = asked_times.asked(text, now.date(), temporal.tense_of(text), language)
+    for one in asked:
+        yield (_midnight(one.first, now) - TIME_SLACK, _midnight(one.last, now) + timedelta(days=1) + TIME_SLACK)
+    text = _without(text, asked)
+    opened: datetime | None = None  # where a stretch begins: "between 3 March and 10 March"
+    spans = [*relative, *temporal.resolve(text, now)]
+    for place, span in enumerate(spans):
+        start, end = span.when.start(offset), (span.until or span.when).end(offset)
+        is_end = opened is not None
+        start = start if opened is None else _not_after(opened, end)
+        opened = start if any(_reaches(text, span, following) for following in spans[place + 1 : place + 2]) else None
+        if opened is None:
+            ever = span.open_end and not is_end
+            yield (
+                now - timedelta(days=36_500) if ever else start - TIME_SLACK,
+                (now if span.open_start else end) + TIME_SLACK,
+            )
+
+
+def _not_after(start: datetime, end: datetime) -> datetime:
+    """The same day in the last year in which it lies before the end."""
+    while start >= end:
+        start -= timedelta(days=365)
+    return start
+
+
+def _reaches(text: str, one: TimeSpan, other: TimeSpan) -> bool:
+    """Whether two times are the ends of a stretch."""
+    begins = _BETWEEN.search(text[: one.start]) or _BETWEEN.match(text[one.start : one.end])
+    return begins is not None and _UP_TO.match(text[one.end : other.end]) is not None
+
+
+def _without(text: str, spans: Iterable[TimeSpan | Asked]) -> str:
+    """The text with blanks in the place of what is understood already."""
+    for span in spans:
         text = f"{text[: span.start]}{' ' * (span.end - span.start)}{text[span.end :]}"
-    for span in (*relative, *temporal.resolve(text, now)):
-        start = span.when.start(offset)
-        end = (span.until or span.when).end(offset)
-        yield (
-            now - timedelta(days=36_500) if span.open_end else start - TIME_SLACK,
-            (now if span.open_start else end) + TIME_SLACK,
-        )
+    return text
+
+
+def _midnight(day: date, now: datetime) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=now.tzinfo)

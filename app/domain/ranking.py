@@ -14,6 +14,7 @@ import numpy as np
 
 from app.domain import succession
 from app.domain.alike import Told
+from app.domain.asking import Wanted
 from app.domain.columns import SHOWN, Weights, blended, columns_of
 from app.domain.fusion import Vector, squash
 from app.domain.linked import gained
@@ -190,6 +191,8 @@ def _chosen(table: Table, units: Sequence[int]) -> Iterator[_Chosen]:
             yield _Chosen(unit, unit, table.total[unit])
             continue
         keepers = [row for row in found.cited[unit] if row not in taken and _stands(table, row, unit, shown)]
+        if all(_lacks(table, row, unit) for row in keepers):
+            keepers = []
         if len(keepers) > 1:
             keepers.sort(key=lambda row: -table.total[row])
         for place, row in enumerate(keepers[:MEMORIES_PER_TURN] or [unit]):
@@ -228,6 +231,18 @@ def _stands(table: Table, memory: int, turn: int, shown: set[int]) -> bool:
         return bool(words[memory] >= COVERS_TEXT * words[turn])
     dense = table.found.rows[memory].evidence.dense
     return dense is not None and dense >= table.raw["dense"][turn] - COVERS_DENSE
+
+
+def _lacks(table: Table, memory: int, turn: int) -> bool:
+    """Whether the kind of answer that is wanted is in the turn and not in the memory: "The user smoked." is no answer
+    to when that ended, "I smoked until 2019." is.
+    """
+    wanted = table.plan.wanted
+    unit = table.found.rows[memory].unit
+    if not table.found.rows[turn].unit.holds(wanted) or unit.holds(wanted):
+        return False
+    dated = unit.memory is not None and (unit.memory.event_time or unit.memory.valid_from)
+    return not (wanted is Wanted.TIME and dated)
 
 
 def types_in_turn(items: Sequence[Item]) -> list[Item]:

@@ -19,7 +19,7 @@ from app.http.deps import Edge, ReadEdge, operation, router
 from app.http.recall_cache import Kept
 from app.http.recall_steps import Early, begin, look, search, timed
 from app.http.schemas.recall import ItemKind, RecallAnswer, RecallCache, RecallInclude, RecallRequest
-from app.services import recall, recall_rerank, recall_search, served
+from app.services import recall, recall_rerank, recall_search, served, sessions
 from app.services.recall import Prepared
 from app.services.recall_answer import AnswerItem, RecallResult, compose
 from app.services.recall_goals import ALONE
@@ -43,6 +43,8 @@ def ask(edge: ReadEdge, body: RecallRequest, background: BackgroundTasks) -> Res
     computes it anew.
     """
     query = query_of(edge, body)
+    if body.agent_id is not None and body.session_id is None:
+        query = replace(query, session_id=session_of(edge, query, body.agent_id))
     seconds: dict[str, float] = {}
     known = edge.context.memo.last(query.scope)
     repeated = known is not None and known.has_answered(query.text) and body.cache is not RecallCache.OFF
@@ -110,6 +112,14 @@ def query_of(edge: Edge, body: RecallRequest) -> RecallQuery:
         tokenizer=body.tokenizer or "",
         narrowing=narrowing,
     )
+
+
+def session_of(edge: Edge, query: RecallQuery, agent_id: str) -> str | None:
+    """The session whose tail and summary an agent adds: the one in which it spoke last, within what the key may see."""
+    if query.narrowing.session_id is not None:
+        return None
+    with edge.read(query.scope) as conn:
+        return sessions.latest_with(conn, query.scope, agent_id, query.now)
 
 
 def prepare(edge: Edge, query: RecallQuery, seconds: dict[str, float], early: Early | None) -> Prepared:

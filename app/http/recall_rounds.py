@@ -15,7 +15,7 @@ from app.inference.protocol import EncoderUnavailableError
 from app.services import recall, recall_goals, recall_links, recall_rewrite
 from app.services.recall import Gathered, Prepared
 from app.services.recall_goals import ALONE, Beside, Ended, Goal, Round
-from app.services.recall_items import keeping
+from app.services.recall_items import in_front, keeping
 from app.services.recall_reads import Reader
 from app.services.recall_rewrite import Rewritten
 
@@ -152,12 +152,11 @@ class _Rounds:
             beside = Beside([*self.beside.goals, *found], [*self.beside.links, *links])
             model = self.edge.context.encoder.fingerprint
             wider = recall.gather(reader, query, self.prepared, question, hits, model=model, beside=beside)
-        good = [
-            *self.first.gathered.items[: (query.limit + 1) // 2],
-            *recall_goals.best_of(beside.goals, wider.ranked),
-        ]
+        first = self.first.gathered.items[: (query.limit + 1) // 2]
+        good = [*first, *recall_goals.best_of(beside.goals, wider.ranked)]
         new = wider.candidates.place.keys() - self.gathered.candidates.place.keys()
-        self.gathered = replace(wider, items=keeping(good, wider.items, wider.ranked, query.limit))
+        items = keeping(good, wider.items, wider.ranked, query.limit)
+        self.gathered = replace(wider, items=items if wider.sufficient else in_front(first, items))
         self.beside = beside
         spent = self.edge.context.monotonic() - started
         return Round(tuple(goal.text for goal in found), len(links), len(new), spent)

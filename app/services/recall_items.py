@@ -64,6 +64,18 @@ def keeping(good: Sequence[Item], items: Sequence[Item], ranked: Sequence[Item],
     return kept[:limit]
 
 
+def in_front(first: Sequence[Item], items: Sequence[Item]) -> list[Item]:
+    """The items with those that tell what `first` does before the others, in the order of `first`: a round that found
+    no answer has no better order than the one before.
+    """
+    front: dict[int, Item] = {}
+    for one in first:
+        front |= {place: item for place, item in enumerate(items) if place not in front and _tells(item, one)}
+    ordered = [*front.values(), *(item for place, item in enumerate(items) if place not in front)]
+    totals = sorted((_placed(item) for item in items), reverse=True)
+    return [replace(item, placed=total) for item, total in zip(ordered, totals, strict=True)]
+
+
 def _placed(item: Item) -> float:
     return item.total if item.placed is None else item.placed
 

@@ -74,4 +74,5 @@ def _judge(
         )
         for place, item in enumerate(items)
     ]
-    return judge(text, plan.lexical, plan.wanted, supports, names=plan.names, blind=blind)
+    among = len(items[0].table.found.rows) if items else 0
+    return judge(text, plan.lexical, plan.wanted, supports, names=plan.names, among=among, blind=blind)

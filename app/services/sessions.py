@@ -24,3 +24,8 @@ def get(conn: Connection, scope: UserScope, session_id: str) -> tuple[Session, s
         raise NotFoundError("There is no such session.")
     summary = blocks.summary(conn, scope, session_id)
     return found, summary, events.tail(conn, scope, session_id, limit=LAST_TURNS)
+
+
+def latest_with(conn: Connection, scope: UserScope, agent_id: str, until: datetime) -> str | None:
+    """The session that this agent spoke in last by then, if there is one."""
+    return sessions.latest_with(conn, scope, agent_id, until)

@@ -98,6 +98,16 @@ def get(conn: Connection, scope: UserScope, session_id: str) -> Session | None:
     return Session(**row) if row else None
 
 
+def latest_with(conn: Connection, scope: UserScope, agent_id: str, until: datetime) -> str | None:
+    """The session that this agent spoke in last, of those that had begun by then."""
+    row = conn.execute(
+        "SELECT session_id FROM sessions WHERE project_id = %s AND user_id = %s AND agent_id = %s AND first_at <= %s"
+        " ORDER BY last_at DESC, session_id LIMIT 1",
+        (scope.project_id, scope.user_id, agent_id, until),
+    ).fetchone()
+    return None if row is None else str(row["session_id"])
+
+
 def page(
     conn: Connection, scope: UserScope, *, after: tuple[datetime, str] | None = None, limit: int = 50
 ) -> list[Session]:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -147,6 +148,16 @@ def test_a_neighbour_gives_way_to_its_memory_too():
     neighbour = replace(line(1, "So much to tell about the move " * 30, Section.TURNS), shorter=short)
     context = packed(Material(items=[line(0, "the best item", Section.TURNS)], neighbours=[neighbour]), 200)
     assert short.body in context.text
+
+
+@pytest.mark.parametrize("max_tokens", [16, 24, 40, 60, 90, 120, 200])
+def test_no_theme_stands_without_a_line(max_tokens):
+    profile = Block(
+        Section.PROFILE, "Work:\n- The user is a baker in Graz. (2025-03-01)\nHealth and food:\n- " + "x " * 40
+    )
+    text = packed(Material(blocks=[profile], items=[line(0, "My cat is Mruczek.", Section.TURNS)]), max_tokens).text
+    assert all(following.startswith("- ") for one, following in pairwise([*text.splitlines(), ""]) if one.endswith(":"))
+    assert "Mruczek" in text or max_tokens < 24
 
 
 def test_the_best_item_stands_even_where_blocks_and_tail_would_fill_the_budget():

@@ -44,6 +44,25 @@ def test_times_become_ranges_with_two_days_of_slack():
     assert end == datetime(2025, 5, 6, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("question", "past"),
+    [
+        ("What is my favourite colour?", False),
+        ("What is my dog called?", False),
+        ("What's my dog called?", False),
+        ("Which gym am I registered at?", False),
+        ("What do I take before bed?", False),
+        ("What was my dog called?", True),
+        ("Where did I live before?", True),
+        ("Who is my former boss?", True),
+        ("Where did I use to live?", True),
+        ("Which books have I read?", True),
+    ],
+)
+def test_what_holds_is_told_from_what_was(question, past):
+    assert understand(question, (), NOW).past is past
+
+
 def test_rules_over_english_words_leave_out_another_language():
     plan = understand(
         "Qu'est-ce que Melanie aime maintenant, et qui a dit \u00e7a ? Now you can list all her hobbies",

@@ -42,6 +42,16 @@ def test_a_memory_of_another_part_of_the_turn_does_not_hide_it():
     assert [item.id for item in items] == [MOVED.id, OTHER.id]
 
 
+def test_a_memory_without_what_is_wanted_does_not_hide_the_turn_that_holds_it():
+    turn = event(2, "I used to smoke but I stopped in 2019.")
+    fact = memory(9, "The user used to smoke.", turn)
+    evidence = {turn.id: Evidence(0.5, 3.0), fact.id: Evidence(0.6, 3.0)}
+    for question, shown in (("When did I stop smoking?", turn.id), ("Do I smoke?", fact.id)):
+        plan, words = understand(question, (), NOW), query_vector(question)
+        items = rank(plan, words, candidates([turn], [fact], evidence), WEIGHTS, NOW, 10)
+        assert [item.id for item in items] == [shown]
+
+
 def test_two_memories_of_one_turn_stay_two_items():
     facts = [memory(8, "Anna moved to Lisbon.", MOVED), memory(9, "Anna moved to a tiny flat.", MOVED)]
     evidence = EVIDENCE | {facts[0].id: Evidence(0.6, 5.0), facts[1].id: Evidence(0.5, 4.0)}

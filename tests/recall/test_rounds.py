@@ -8,7 +8,7 @@ from app.domain import sufficiency
 from app.domain.scope import UserScope
 from app.index.protocol import IndexUnavailableError
 from app.inference.protocol import EncoderUnavailableError
-from app.services.recall_items import keeping
+from app.services.recall_items import in_front, keeping
 from app.storage import links
 from tests.support.ranked import items
 
@@ -230,7 +230,7 @@ def test_one_hop_along_a_link_brings_what_shares_no_word(user, project):
     stranger = UserScope(project.project_id, f"{talk.id}-other")
     talk.settle()
     indexed(talk, "My sibling lives in a small town.", "The ferry to the island leaves at dawn.")
-    question = "Which sport does my sibling play?"
+    question = "Which sport does the user's sibling play?"
     choose(talk, rounds=0)
     assert not holds(ask(talk, question), "ferry")
     with talk.context.db.transaction(UserScope(project.project_id, talk.id)) as conn:
@@ -253,3 +253,13 @@ def test_the_lost_come_last(limit, kept):
     assert [item.id.int for item in made] == kept
     scores = [item.score for item in made]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_a_round_without_an_answer_leaves_the_order_before_it():
+    first = items((1, 5.0, "fact"), (2, 4.0, "fact"))
+    later = items((5, 9.0, "fact"), (2, 8.0, "fact"), (6, 7.0, "fact"), (1, 6.0, "fact"))
+    made = in_front(first, later)
+    assert [item.id.int for item in made] == [1, 2, 5, 6]
+    scores = [item.score for item in made]
+    assert scores == sorted(scores, reverse=True)
+    assert in_front([], later)[0].id.int == 5

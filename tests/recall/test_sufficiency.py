@@ -1,11 +1,12 @@
 """The judgement whether what was found is good enough."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.asking import wanted_by
 from app.domain.lexical import query_vector
-from app.domain.sufficiency import WEIGHTS, Support, features_of, focus_of, judge
+from app.domain.sufficiency import WEIGHTS, Support, features_of, floor_of, focus_of, judge
 
 
 def terms(text):
@@ -32,6 +33,28 @@ def test_what_is_near_and_stands_out_is_enough():
 def test_what_is_far_from_everything_is_not():
     far = [support("Mhm.", 0.05, 1.0, memory=False), support("Good morning!", 0.02, 0.9, memory=False)]
     assert not verdict("How much did the yacht cost?", *far).sufficient
+
+
+@pytest.mark.parametrize("among", [0, 10, 400])
+def test_no_form_of_a_question_makes_up_for_what_is_about_something_else(among):
+    question = (
+        "Which of the two hotels that Anna had liked so much did she book again for the second week of May, then?"
+    )
+    near = floor_of(among)
+    other = [support("The tyres were changed.", near - 0.01), support("The brakes squeak.", 0.05)]
+    assert not verdict(question, *other, among=among).sufficient
+    assert verdict(question, support("Anna booked the Ritz.", near + 0.2), *other, among=among).sufficient
+
+
+def test_among_more_candidates_more_is_near_by_chance():
+    assert floor_of(0) == floor_of(10) < floor_of(60) < floor_of(150) == floor_of(10_000)
+
+
+def test_what_the_user_asks_in_their_own_words_is_answered_by_these():
+    other = [support("The user lives in Porto now.", 0.2), support("The user works as a lecturer.", 0.15)]
+    orange = support("The user's favourite colour is orange now.", 0.62)
+    assert verdict("What is my favourite colour?", orange, *other).sufficient
+    assert not verdict("What is my favourite wine?", *other, support("The user hates tea.", 0.25)).sufficient
 
 
 def test_nearer_evidence_never_judges_worse():

@@ -68,8 +68,11 @@ class RecallRequest(RequestModel):
 
     user_id: AppId
     query: Annotated[str, Field(min_length=1, max_length=QUERY_LIMIT)]
-    session_id: AppId | None = None
-    agent_id: AppId | None = None
+    session_id: Annotated[AppId | None, Field(description="adds its last turns and summary, and never filters")] = None
+    agent_id: Annotated[
+        AppId | None,
+        Field(description="without `session_id`: adds those of the session in which it spoke last; never filters"),
+    ] = None
     max_tokens: Annotated[int, whole(16, 200_000)] | None = None
     limit: Annotated[int, whole(1, 100)] | None = None
     types: Annotated[list[MemoryType], Field(min_length=1, max_length=8)] | None = None
@@ -86,7 +89,9 @@ class RecallRequest(RequestModel):
     tokenizer: Annotated[
         str | None,
         Field(
-            min_length=1, max_length=128, description="the model whose tokens `max_tokens` counts; o200k when not named"
+            min_length=1,
+            max_length=128,
+            description="the model whose tokens `max_tokens` counts; o200k when not named or not known",
         ),
     ] = None
     include: Annotated[list[RecallInclude], Field(max_length=8)] | None = None
