@@ -5,13 +5,12 @@ that matters is asked for. Real PostgreSQL, index, encoder, stages and jobs in t
 """
 
 import argparse
-import importlib
 import json
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,6 +45,7 @@ from app.storage.db import Database
 from app.storage.events import EventInsert
 from app.telemetry.logs import configure_logs
 from app.telemetry.metrics import Metrics
+from bench.lifecycle_plot import Week, draw
 from bench.year_of import WEEKS, Fact, year
 from tests.support.stack import running_postgres
 from workers.stages import stages_for
@@ -64,17 +64,6 @@ BACKDATE = (
     "UPDATE memory_versions SET recorded_until = %(now)s WHERE recorded_until > %(real)s",
 )
 TOLD = "SELECT m.id, m.user_id, m.status, s.event_id FROM memories m JOIN memory_sources s ON s.memory_id = m.id"
-
-
-@dataclass
-class Week:
-    """The store at the end of one week; `strength` is the mean of active memories of each kind."""
-
-    week: int
-    total: int
-    active: int
-    archived: int
-    strength: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -316,29 +305,6 @@ def show(outcome: Outcome) -> None:
         print("missed:", line)
 
 
-def draw(outcome: Outcome, path: Path) -> None:
-    """Strength and the size of the store over the weeks."""
-    figures: Any = importlib.import_module("matplotlib.figure")  # without pyplot: no window, no global state
-    figure = figures.Figure(figsize=(9, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    weeks = [week.week for week in outcome.weeks]
-    for kind in sorted({kind for week in outcome.weeks for kind in week.strength}):
-        left.plot(weeks, [week.strength.get(kind, float("nan")) for week in outcome.weeks], label=kind)
-    for label, values in (
-        ("all", [week.total for week in outcome.weeks]),
-        ("archived", [week.archived for week in outcome.weeks]),
-        ("active", [week.active for week in outcome.weeks]),
-    ):
-        right.plot(weeks, [value / outcome.users for value in values], label=label)
-    left.set(ylabel="mean strength of active memories", ylim=(0, 1))
-    right.set(ylabel="memories per user")
-    for axes in (left, right):
-        axes.set(xlabel="week")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
-    figure.savefig(path, dpi=100)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=50)
@@ -356,7 +322,7 @@ def main() -> None:
     if args.out:
         args.out.write_text(json.dumps(asdict(outcome) | {"ratios": outcome.ratios()}, indent=1))
     if args.plot:
-        draw(outcome, args.plot)
+        draw(outcome.weeks, outcome.users, args.plot)
 
 
 if __name__ == "__main__":
