@@ -32,9 +32,10 @@ CONFLICTS = ("skip", "newer", "replace", "duplicate")
 
 @dataclass(slots=True)
 class Reading:
-    """How far the check of a file is: the rank of the last kind, the dimension of its vectors, lines by kind."""
+    """How far the check of a file is: the rank of the last kind, its model with its dimension, lines by kind."""
 
     rank: int = 0
+    model: str = ""
     dimension: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     ended: bool = False
@@ -108,12 +109,13 @@ def _check_one(number: int, line: Any, columns: Columns, reading: Reading) -> li
         return [FieldError(f"line {number}: ", "follows the trailer", "order")]
     if number == 1:
         wrong = check_header(line)
-        reading.dimension = 0 if wrong else line["model"]["dimension"]
+        if not wrong:
+            reading.model, reading.dimension = line["model"]["fingerprint"], line["model"]["dimension"]
         return wrong
     if isinstance(line, dict) and line.get("record") == "trailer":
         reading.ended = True
         return []
-    wrong = check_line(number, line, columns, reading.rank, reading.dimension)
+    wrong = check_line(number, line, columns, reading.rank, reading.model, reading.dimension)
     if not wrong:
         name = line["record"]
         reading.rank = KINDS.index(BY_NAME[name])
