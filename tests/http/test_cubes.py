@@ -89,6 +89,20 @@ def test_a_dry_run_changes_nothing(api, work):
     assert texts(api, "ben") == []
 
 
+@pytest.mark.parametrize("conflict", ["skip", "newer", "replace", "duplicate"])
+def test_a_dry_run_counts_what_the_run_then_does(api, work, conflict):
+    """Into nobody, over what says the same, and over what is there already."""
+    for text in ("Anna likes green tea.", "Anna lives in Porto."):
+        remember(api, text)
+    cube = cube_of(api)
+    remember(api, "Anna likes green tea.", user="ben")
+    for user in ("carl", "ben", "ben"):
+        query = {"user_id": user, "conflict": conflict}
+        dry, run = taken(api, work, cube, **query, dry_run=True), taken(api, work, cube, **query)
+        assert dry["counts"] == run["counts"]
+        assert {"version_added", "vector_added"} <= set(dry["counts"]) or user == "ben"
+
+
 @pytest.mark.parametrize(
     ("conflict", "text"),
     [("skip", "changed"), ("newer", "changed"), ("replace", "said"), ("duplicate", "both")],
