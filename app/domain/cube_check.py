@@ -14,6 +14,7 @@ from uuid import UUID
 
 from app.domain.blocks import BlockKey, BlockKind
 from app.domain.change import Decision
+from app.domain.cube_numbers import check_numbers, check_vectors
 from app.domain.cubes import BODY_IDS, BY_NAME, LINE_LIMIT, RANK, SCHEMA, SCHEMA_VERSION, LineKind
 from app.domain.dates import CalendarDate
 from app.domain.event import EventState, Role
@@ -79,7 +80,9 @@ def check_header(line: Any) -> list[FieldError]:
     return errors
 
 
-def check_line(number: int, line: Any, columns: Columns, rank: int, dimension: int) -> list[FieldError]:
+def check_line(  # noqa: PLR0913, PLR0917 - the line and all that it is held against
+    number: int, line: Any, columns: Columns, rank: int, model: str, dimension: int
+) -> list[FieldError]:
     """What is wrong with a line between header and trailer; `rank` is that of the line before."""
     if not isinstance(line, dict):
         return [FieldError(f"line {number}: ", "is not a JSON object", "invalid")]
@@ -103,7 +106,7 @@ def check_line(number: int, line: Any, columns: Columns, rank: int, dimension: i
         if problem:
             errors.append(FieldError(f"line {number}: /{name}", problem, "invalid"))
     if not errors:
-        errors += _together(number, kind, line, dimension)
+        errors += _together(number, kind, line, model, dimension)
     return errors
 
 
@@ -111,16 +114,17 @@ DATES = ("event_time", "valid_from", "valid_to")
 WIDEST = 57_540  # seconds of a UTC offset: 15:59
 
 
-def _together(number: int, kind: LineKind, line: Mapping[str, Any], dimension: int) -> list[FieldError]:
+def _together(number: int, kind: LineKind, line: Mapping[str, Any], model: str, dimension: int) -> list[FieldError]:
     """What is wrong with fields that are right each by itself."""
-    if kind.name == "vector":
-        return _vector(number, line, dimension)
+    errors = check_numbers(number, kind.name, line) + check_vectors(number, kind.name, line, model, dimension)
     dated = DATES if kind.name in {"memory", "version"} else ()
-    errors = [
+    errors += [
         FieldError(f"line {number}: /{name}", "is no date of this precision", "invalid")
         for name in dated
         if not _date(line.get(name), line.get(f"{name}_precision"))
     ]
+    if kind.name == "memory" and not line["text"].strip():
+        errors.append(FieldError(f"line {number}: /text", "says nothing", "invalid"))
     if abs(line.get("utc_offset") or 0) > WIDEST:
         errors.append(FieldError(f"line {number}: /utc_offset", "lies between -57540 and 57540", "invalid"))
     errors += [
@@ -157,15 +161,6 @@ def _date(text: Any, precision: Any) -> bool:
         return bool(CalendarDate.parse(text).precision == precision)
     except ValueError:
         return False
-
-
-def _vector(number: int, line: Mapping[str, Any], dimension: int) -> list[FieldError]:
-    if line["dimension"] != dimension or len(base64.b64decode(line["dense"])) != 2 * dimension:
-        return [FieldError(f"line {number}: /dense", f"is not {dimension} float16 numbers", "dimension")]
-    for name in ("sparse", "sparse_window"):
-        if line.get(name) is not None and len(base64.b64decode(line[name])) % 8:
-            return [FieldError(f"line {number}: /{name}", "is not pairs of a term and its weight", "invalid")]
-    return []
 
 
 def _problem(kind: LineKind, name: str, value: Any, column: Column) -> str | None:

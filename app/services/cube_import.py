@@ -14,14 +14,14 @@ from uuid import UUID
 import orjson
 
 from app.domain.cube_check import Columns, check_header, check_line, too_long
-from app.domain.cubes import BY_NAME, KINDS, Naming, renamed
+from app.domain.cubes import BY_NAME, KINDS, LineKind, Naming, renamed
 from app.domain.job import JobItem
 from app.domain.memory import MemoryStatus
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
 from app.errors import FieldError, InvalidInputError
 from app.services.cubes import let_return, may_not_return, signature
-from app.storage import changes, cube_rows, memory_states
+from app.storage import changes, cube_known, cube_rows, memory_states
 from app.storage.cube_files import Piece
 from app.storage.db import Connection
 from app.storage.memory_states import Move
@@ -32,9 +32,10 @@ CONFLICTS = ("skip", "newer", "replace", "duplicate")
 
 @dataclass(slots=True)
 class Reading:
-    """How far the check of a file is: the rank of the last kind, the dimension of its vectors, lines by kind."""
+    """How far the check of a file is: the rank of the last kind, its model with its dimension, lines by kind."""
 
     rank: int = 0
+    model: str = ""
     dimension: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     ended: bool = False
@@ -108,12 +109,13 @@ def _check_one(number: int, line: Any, columns: Columns, reading: Reading) -> li
         return [FieldError(f"line {number}: ", "follows the trailer", "order")]
     if number == 1:
         wrong = check_header(line)
-        reading.dimension = 0 if wrong else line["model"]["dimension"]
+        if not wrong:
+            reading.model, reading.dimension = line["model"]["fingerprint"], line["model"]["dimension"]
         return wrong
     if isinstance(line, dict) and line.get("record") == "trailer":
         reading.ended = True
         return []
-    wrong = check_line(number, line, columns, reading.rank, reading.dimension)
+    wrong = check_line(number, line, columns, reading.rank, reading.model, reading.dimension)
     if not wrong:
         name = line["record"]
         reading.rank = KINDS.index(BY_NAME[name])
@@ -123,7 +125,7 @@ def _check_one(number: int, line: Any, columns: Columns, reading: Reading) -> li
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a file is taken. `actor` is the job; with `dry_run` nothing is written."""
+    """How a file is taken. `actor` is the job; with `dry_run`, that of `job_id`, nothing is written."""
 
     naming: Naming
     conflict: str
@@ -131,6 +133,7 @@ class Rules:
     actor: str
     columns: Columns
     dry_run: bool = False
+    job_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -176,16 +179,35 @@ def _others(  # noqa: PLR0913, PLR0917 - one step of `write`, with all that it h
 ) -> None:
     kind = BY_NAME[name]
     if rules.dry_run:
-        if "id" in kind.ids:
-            known = cube_rows.known_ids(conn, scope, kind, [line["id"] for line in lines])
-            taken.add(f"{name}_unchanged", len(known))
-            taken.add(f"{name}_added", len(lines) - len(known))
+        hanging = _without_memory(conn, scope, kind, lines, rules, taken)
+        there = cube_known.count(
+            conn, scope, kind, rules.columns[name], [line for line in lines if line not in hanging]
+        )
+        taken.add(f"{name}_unchanged", there + len(hanging))
+        taken.add(f"{name}_added", len(lines) - there - len(hanging))
         return
     sealed = cube_rows.sealed_of(conn, scope, lines) if name == "version" and rules.restore_erased else []
     added = cube_rows.insert(conn, scope, kind, rules.columns[name], lines)
     cube_rows.restored(conn, scope, sealed)
     taken.add(f"{name}_added", added)
     taken.add(f"{name}_unchanged", len(lines) - added)
+
+
+def _without_memory(  # noqa: PLR0913, PLR0917 - one step of a dry run, with all that it has
+    conn: Connection,
+    scope: UserScope,
+    kind: LineKind,
+    lines: Sequence[dict[str, Any]],
+    rules: Rules,
+    taken: Taken,
+) -> list[dict[str, Any]]:
+    """The lines whose memory a dry run leaves out: in this piece, or in one before it."""
+    fields = [column for column, table in kind.parents if table == "memories"]
+    fields += ["target_id"] if kind.name == "vector" else []
+    ids = {line[column] for line in lines for column in fields}
+    noted = [item.target_id for item in taken.items if item.action == "skipped"]
+    out = cube_known.left_out(conn, scope, rules.job_id, [*ids], noted) if ids else set[str]()
+    return [line for line in lines if any(line[column] in out for column in fields)]
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ def insert(
     for line in lines:
         groups.setdefault(tuple(name for name in fields if name in line), []).append(line)
     for names, members in groups.items():
-        rows = [_row(scope, kind, fields, names, line) for line in members]
+        rows = [row_of(scope, kind, fields, names, line) for line in members]
         added += conn.execute(
             _statement(kind, [name for name in names if name not in kind.extra]),
             {"project": scope.project_id, "user": scope.user_id, "rows": orjson.dumps(rows).decode()},
@@ -75,7 +75,7 @@ def replace_memories(
     )
     for line in lines:
         names = [name for name in fields if name in line and name not in {"id", "version"}]
-        row = _row(scope, kind, fields, ("id", "version", *names), line)
+        row = row_of(scope, kind, fields, ("id", "version", *names), line)
         sets = ", ".join(f'"{name}" = x."{name}"' for name in (*names, "text_hash"))
         conn.execute(
             f"UPDATE memories m SET {sets}, version = greatest(m.version, x.version) + 1, indexed_version = 0"
@@ -107,16 +107,7 @@ def known_memories(
     return by_id, {bytes(row["text_hash"]): row for row in rows if row["status"] == "active"}
 
 
-def known_ids(conn: Connection, scope: UserScope, kind: LineKind, ids: Sequence[str]) -> set[str]:
-    """Those of these ids that are rows here."""
-    rows = conn.execute(
-        f"SELECT id::text AS id FROM {kind.table} WHERE id = ANY (%s) AND project_id = %s AND user_id = %s",
-        ([UUID(i) for i in ids], scope.project_id, scope.user_id),
-    ).fetchall()
-    return {row["id"] for row in rows}
-
-
-def _row(
+def row_of(
     scope: UserScope, kind: LineKind, fields: Mapping[str, Column], names: Sequence[str], line: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A line as PostgreSQL reads it, with what is computed anew."""

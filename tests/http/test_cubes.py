@@ -1,5 +1,6 @@
 """Cubes, shares and artefacts over HTTP: files out and in, refusals with pointers, reading through a share."""
 
+import base64
 import hashlib
 import json
 
@@ -88,6 +89,20 @@ def test_a_dry_run_changes_nothing(api, work):
     assert texts(api, "ben") == []
 
 
+@pytest.mark.parametrize("conflict", ["skip", "newer", "replace", "duplicate"])
+def test_a_dry_run_counts_what_the_run_then_does(api, work, conflict):
+    """Into nobody, over what says the same, and over what is there already."""
+    for text in ("Anna likes green tea.", "Anna lives in Porto."):
+        remember(api, text)
+    cube = cube_of(api)
+    remember(api, "Anna likes green tea.", user="ben")
+    for user in ("carl", "ben", "ben"):
+        query = {"user_id": user, "conflict": conflict}
+        dry, run = taken(api, work, cube, **query, dry_run=True), taken(api, work, cube, **query)
+        assert dry["counts"] == run["counts"]
+        assert {"version_added", "vector_added"} <= set(dry["counts"]) or user == "ben"
+
+
 @pytest.mark.parametrize(
     ("conflict", "text"),
     [("skip", "changed"), ("newer", "changed"), ("replace", "said"), ("duplicate", "both")],
@@ -162,6 +177,9 @@ def changed(lines: list[dict], which: str, /, **fields) -> list[dict]:
     return [line | fields if line["record"] == which else line for line in lines]
 
 
+NOT_FINITE = base64.b64encode(b"\x00\x7e" * 384).decode()  # float16
+NO_WEIGHT = base64.b64encode(b"\x01\x00\x00\x00\x00\x00\xc0\x7f").decode()  # a term and a float32
+TWICE = base64.b64encode(b"\x01\x00\x00\x00" * 2 + b"\x00\x00\x80\x3f" * 2).decode()
 BROKEN = {
     "an unknown field": (lambda ls: changed(ls, "memory", colour="red"), "line 2: /colour"),
     "text that is none": (lambda ls: changed(ls, "memory", text=7), "line 2: /text"),
@@ -172,6 +190,14 @@ BROKEN = {
     ),
     "an id that is none": (lambda ls: changed(ls, "memory", id="x"), "line 2: /id"),
     "a number that is none": (lambda ls: changed(ls, "memory", importance="much"), "line 2: /importance"),
+    "more than all importance": (lambda ls: changed(ls, "memory", importance=7), "line 2: /importance"),
+    "a stability below none": (lambda ls: changed(ls, "memory", stability=-1), "line 2: /stability"),
+    "no first version": (lambda ls: changed(ls, "memory", version=0), "line 2: /version"),
+    "a version after which there is none": (lambda ls: changed(ls, "memory", version=2**31 - 1), "line 2: /version"),
+    "a memory without words": (lambda ls: changed(ls, "memory", text=" "), "line 2: /text"),
+    "a vector that is not finite": (lambda ls: changed(ls, "vector", dense=NOT_FINITE), "line 4: /dense"),
+    "a weight that is no number": (lambda ls: changed(ls, "vector", sparse=NO_WEIGHT), "line 4: /sparse"),
+    "a term twice": (lambda ls: changed(ls, "vector", sparse=TWICE), "line 4: /sparse"),
     "another dimension": (lambda ls: changed(ls, "vector", dimension=3), "line 4: /dense"),
     "no base64": (lambda ls: changed(ls, "vector", dense="%"), "line 4: /dense"),
     "children before parents": (lambda ls: [ls[0], ls[2], ls[1], *ls[3:]], "line 3: /record"),

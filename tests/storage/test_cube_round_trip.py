@@ -2,6 +2,7 @@
 
 import base64
 import json
+import struct
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4, uuid5
 
@@ -40,6 +41,17 @@ def raw(draw, size: int) -> str:
     return base64.b64encode(draw(st.binary(min_size=size, max_size=size))).decode()
 
 
+def dense(draw) -> str:
+    numbers = draw(st.lists(st.floats(-1, 1, width=16), min_size=4, max_size=4))
+    return base64.b64encode(struct.pack("<4e", *numbers)).decode()
+
+
+def sparse(draw) -> str:
+    terms = draw(st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=2, unique=True))
+    weights = draw(st.lists(st.floats(0, 100, width=32), min_size=2, max_size=2))
+    return base64.b64encode(struct.pack("<2I2f", *terms, *weights)).decode()
+
+
 @st.composite
 def user(draw) -> dict[str, list[dict]]:
     """The lines of a random user by kind, in the order of kinds."""
@@ -59,7 +71,7 @@ def user(draw) -> dict[str, list[dict]]:
         lines["segment"] = [
             {"id": segment, "session_id": "s", "event_ids": events, "extractor": "t", "keywords": draw(st.lists(TEXT)),
              "title": draw(TEXT), "participants": [], "started_at": moment(draw), "ended_at": moment(draw),
-             "model": "m", "dense": raw(draw, 8), "summary": draw(TEXT), "created_at": moment(draw)}
+             "model": "m", "dense": dense(draw), "summary": draw(TEXT), "created_at": moment(draw)}
         ]  # fmt: skip
         body = {
             "text": draw(TEXT),
@@ -70,7 +82,7 @@ def user(draw) -> dict[str, list[dict]]:
         }
         lines["candidate"] = [
             {"id": next(ids), "session_id": "s", "segment_id": segment, "ordinal": 0, "event_ids": events, "body": body,
-             "occurred_at": moment(draw), "model": "m", "dense": raw(draw, 8), "state": "decided", "decision": "add",
+             "occurred_at": moment(draw), "model": "m", "dense": dense(draw), "state": "decided", "decision": "add",
              "memory_id": memories[0][0] if memories else None, "created_at": moment(draw)}
         ]  # fmt: skip
     for place, event in enumerate(events):
@@ -111,7 +123,7 @@ def user(draw) -> dict[str, list[dict]]:
     for place, scene in enumerate(scenes):
         lines["scene"].append(
             {"id": scene, "parent_id": scenes[0] if place else None, "label": draw(TEXT), "summary": draw(TEXT),
-             "centroid": raw(draw, 8), "visits": draw(SHARE), "created_at": moment(draw), "updated_at": moment(draw)}
+             "centroid": dense(draw), "visits": draw(SHARE), "created_at": moment(draw), "updated_at": moment(draw)}
         )  # fmt: skip
         lines["scene_member"] += [{"scene_id": scene, "memory_id": memory_id} for memory_id, _ in memories]
     lines["block"] = [
@@ -128,8 +140,8 @@ def user(draw) -> dict[str, list[dict]]:
 
 
 def vector(draw, target: str, kind: str) -> dict:
-    return {"target_id": target, "model": "m", "kind": kind, "dimension": 4, "dense": raw(draw, 8),
-            "sparse": raw(draw, 16), "sparse_window": None}  # fmt: skip
+    return {"target_id": target, "model": "m", "kind": kind, "dimension": 4, "dense": dense(draw),
+            "sparse": sparse(draw), "sparse_window": None}  # fmt: skip
 
 
 def add_memory(draw, lines: dict[str, list[dict]], memory_id: str, text: str) -> None:

@@ -119,7 +119,8 @@ def _write(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str
         columns = cube_tables.columns(conn)
         salt = str(state.get("salt", "")) if taking.conflict == "duplicate" else ""
         naming = Naming(taking.target.project_id, taking.target.user_id, same, salt)
-        rules = Rules(naming, taking.conflict, taking.restore_erased, taking.actor, columns, taking.job.dry_run)
+        again, dry_run = taking.restore_erased, taking.job.dry_run
+        rules = Rules(naming, taking.conflict, again, taking.actor, columns, dry_run, taking.job.id)
         changes.lock_user(conn, taking.target)
         taken = cube_import.write(conn, taking.target, piece, rules)
         _keep(taking, conn, state, taken)
