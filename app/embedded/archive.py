@@ -56,9 +56,9 @@ def write(settings: Settings, file: Path, report: Report) -> Manifest:
             dump.touch(mode=0o600)
             arguments = ["--format=custom", f"--snapshot={seen.snapshot}", f"--file={dump}", "--verbose"]
             arguments += [f"--exclude-table-data=public.{name}" for name in DERIVED]
-            run_tool(server, "pg_dump", [*arguments, DATABASE], "dumping contents of table", report, len(seen.rows))
+            rows = {name: n for name, n in seen.rows.items() if name not in DERIVED}
+            run_tool(server, "pg_dump", [*arguments, DATABASE], "dumping contents of table", report, len(rows))
         digest, size = digest_of(dump)
-        rows = {name: n for name, n in seen.rows.items() if name not in DERIVED}
         manifest = Manifest(FORMAT, seen.revision, utc_now().isoformat(), rows, digest, size)
         _pack(part, manifest, dump)
         part.replace(file)

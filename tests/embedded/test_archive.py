@@ -49,7 +49,9 @@ def backup(homes) -> Path:
                 conn.execute(INSERT, {"id": event, "p": PROJECT.project_id, "u": user})
         database.close()
     file = homes / "backup.mneme"
-    manifest = archive.write(Settings(mneme_home=home.path, database_url=None), file, nothing)
+    shown: list[tuple[int, int]] = []
+    manifest = archive.write(Settings(mneme_home=home.path, database_url=None), file, lambda *at: shown.append(at))
+    assert shown[-1] == (len(manifest.rows), len(manifest.rows)), "the progress ends at its end"
     assert manifest.rows["events"] == 2
     assert file.stat().st_mode & 0o077 == 0
     return file
