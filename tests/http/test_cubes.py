@@ -8,24 +8,10 @@ import pytest
 
 from app.domain.access import KeyScope
 from app.domain.scope import UserScope
-from app.ledger.runner import Runner
 from tests.support.cubes import remember, rewrite
 from tests.support.served import new_key
-from workers.stages import stages_for
 
 FILE = {"Content-Type": "application/octet-stream"}
-
-
-@pytest.fixture
-def work(served):
-    """Run the jobs that are due."""
-    runner = Runner(served.context, {"job": stages_for(served.context)["job"]})
-
-    def run() -> None:
-        while runner.run_one(("job",)):
-            pass
-
-    return run
 
 
 def cube_of(api, user: str = "anna", **more) -> bytes:

@@ -1,0 +1,43 @@
+"""Clones and fusions over HTTP, tried dry and done."""
+
+import pytest
+
+from tests.http.test_cubes import texts
+from tests.support.cubes import remember
+
+
+def made(api, work, kind: str, body: dict) -> dict:
+    answer = api.post(f"/v1/cubes/{kind}", json=body)
+    assert answer.status_code == 202, answer.text
+    work()
+    job = api.get(answer.headers["location"]).json()
+    assert job["state"] == "done", job
+    return job
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "then"),
+    [
+        ("clone", {"user_id": "anna", "to_user_id": "copy"}, {"Anna likes green tea.", "Anna sails."}),
+        ("fuse", {"user_ids": ["anna", "ben"], "into": "copy"}, {"Anna likes green tea.", "Anna sails."}),
+    ],
+)
+def test_a_dry_run_reports_what_is_then_done(api, work, kind, body, then):
+    remember(api, "Anna likes green tea.")
+    remember(api, "Anna sails.")
+    remember(api, "Ben likes green tea.", user="ben")
+    remember(api, "Anna sails.", user="copy")  # two memories never say the same: this one is in the way
+    dry = made(api, work, kind, body | {"dry_run": True})
+    assert dry["dry_run"] is True
+    assert texts(api, "copy") == ["Anna sails."]
+    foreseen = api.get(f"/v1/jobs/{dry['id']}/items").json()["items"]
+    done = made(api, work, kind, body)
+    assert done["counts"] == dry["counts"]
+    assert done["counts"]["memory_added"] == 1
+    told = ("user_id", "target_kind", "target_id", "action", "reason", "detail")
+    items = api.get(f"/v1/jobs/{done['id']}/items").json()["items"]
+    assert [[item[name] for name in told] for item in items] == [[item[name] for name in told] for item in foreseen]
+    assert items, "what is left out is named"
+    assert set(texts(api, "copy")) == then
+    entries = api.get("/v1/audit", params={"action": f"cube.{kind}"}).json()["items"]
+    assert [entry["detail"]["dry_run"] for entry in entries][-2:] == [True, False]
