@@ -30,6 +30,7 @@ STAGES: dict[str, Operation | None] = {  # by kind of work
 }
 
 JOBS: dict[str, Operation | None] = {  # by kind of job; each slice counts once
+    "backup": None,  # it only copies
     "clone": Operation.UPDATING,
     "decay": Operation.FORGETTING,
     "erase": Operation.FORGETTING,
