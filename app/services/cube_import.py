@@ -186,7 +186,7 @@ def _others(  # noqa: PLR0913, PLR0917 - one step of `write`, with all that it h
         taken.add(f"{name}_unchanged", there + len(hanging))
         taken.add(f"{name}_added", len(lines) - there - len(hanging))
         return
-    sealed = cube_rows.sealed_of(conn, scope, lines) if name == "version" and rules.restore_erased else []
+    sealed = cube_rows.sealed_of(conn, scope, lines) if name == "version" else []
     added = cube_rows.insert(conn, scope, kind, rules.columns[name], lines)
     cube_rows.restored(conn, scope, sealed)
     taken.add(f"{name}_added", added)
