@@ -56,6 +56,9 @@ def create(edge: WriteEdge, body: ShareCreate) -> Response:
     if MemoryType.SECRET in (body.filters.types or () if body.filters else ()):
         field = FieldError("/filters/types", "secrets are never shared", "secret")
         raise InvalidInputError("Secrets are never shared.", errors=(field,))
+    if body.expires_at is not None and body.expires_at <= edge.context.clock():
+        field = FieldError("/expires_at", "must be later than now", "past")
+        raise InvalidInputError("The share would be over already.", errors=(field,))
     share = CubeShare(
         id=edge.context.new_id(),
         user_id=body.user_id,

@@ -35,7 +35,7 @@ class Export:
 
 def check(conn: Connection, scope: UserScope, selection: Selection) -> None:
     """Raises NotFoundError for a user or a scene that was never heard of."""
-    if users.overview(conn, scope) is None:
+    if not users.known(conn, scope):
         raise NotFoundError("There is no such user.")
     if selection.scene_id is not None and not cube_tables.has_scene(conn, scope, selection.scene_id):
         raise NotFoundError("There is no such scene.")

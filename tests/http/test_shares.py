@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from app.domain.access import KeyScope
+from app.domain.scope import UserScope
 from tests.support.cubes import remember, rewrite
 from tests.support.served import new_key
 
@@ -43,7 +44,9 @@ def test_a_reader_sees_what_is_shared_and_nothing_else(api, served, project):
 
 def test_whatever_is_wrong_is_the_same_not_found(api, served, project):
     remember(api, "Anna likes green tea.")
-    ended, expired = share(api), share(api, expires_at=datetime(2020, 1, 1, tzinfo=UTC).isoformat())
+    ended, expired = share(api), share(api, expires_at=datetime(2090, 1, 1, tzinfo=UTC).isoformat())
+    with served.context.db.transaction(UserScope(project.project_id, "anna")) as conn:
+        conn.execute("UPDATE cube_shares SET expires_at = now() WHERE id = %s", (expired,))
     assert api.delete(f"/v1/cubes/shares/{ended}").status_code == 204
     others = share(api, with_user_ids=["carl"])
     unknown = "01a21c8a-a3ac-7c6f-b0e4-0f94d682032f"
@@ -87,8 +90,9 @@ def test_a_filter_is_forced(api):
             assert answer.json()["items"] == [], filters
 
 
-def test_a_share_needs_a_reader_and_no_secret(api):
-    for body in ({}, {"with_user_ids": []}, {"with_user_ids": ["b"], "filters": {"types": ["secret"]}}):
+def test_a_share_needs_a_reader_a_time_ahead_and_no_secret(api):
+    over = {"with_user_ids": ["b"], "expires_at": "2020-01-01T00:00:00Z"}
+    for body in ({}, {"with_user_ids": []}, {"with_user_ids": ["b"], "filters": {"types": ["secret"]}}, over):
         answer = api.post("/v1/cubes/shares", json={"user_id": "anna"} | body)
         assert answer.status_code == 422
         assert answer.json()["errors"]
