@@ -7,7 +7,9 @@ import pytest
 
 from app.context import ProcessContext
 from app.domain.scope import ProjectScope
+from app.ledger.runner import Runner
 from tests.support.served import Served, new_key, serve
+from workers.stages import stages_for
 
 
 @pytest.fixture(scope="package")
@@ -26,3 +28,15 @@ def token(served: Served, project: ProjectScope) -> str:
 def api(served: Served, token: str) -> Iterator[httpx.Client]:
     with served.client(token) as client:
         yield client
+
+
+@pytest.fixture
+def work(served):
+    """Run the jobs that are due."""
+    runner = Runner(served.context, {"job": stages_for(served.context)["job"]})
+
+    def run() -> None:
+        while runner.run_one(("job",)):
+            pass
+
+    return run
