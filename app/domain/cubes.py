@@ -58,8 +58,8 @@ KINDS: tuple[LineKind, ...] = (
         extra=("session_id", "client_id"), part="events",
     ),
     LineKind(
-        "version", "memory_versions", ids=("memory_id", "candidate_id", "superseded_by"), own=SCOPE | {"salt"},
-        parents=(("memory_id", "memories"),), part="versions",
+        "version", "memory_versions", ids=("memory_id", "candidate_id", "superseded_by"),
+        own=SCOPE | {"salt", "complete"}, parents=(("memory_id", "memories"),), part="versions",
     ),
     LineKind(
         "link", "links", ids=("id", "from_id", "to_id"), own=SCOPE,

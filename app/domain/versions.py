@@ -12,8 +12,10 @@ from app.domain.memory import MemoryStatus
 # What a version keeps of a memory, in the order in which differences are shown.
 FIELDS = (
     "text", "type", "status", "subject", "attribute", "value", "event_time", "valid_from", "valid_to", "live_from",
-    "live_until", "superseded_by", "importance", "confidence", "frozen", "metadata",
+    "live_until", "superseded_by", "importance", "confidence", "frozen", "metadata", "expires_at",
+    "review_at", "flagged",
 )  # fmt: skip
+LATER = ("expires_at", "review_at", "flagged")  # not recorded by versions that are not `complete`
 WORDS = frozenset({"text", "value"})  # fields that may hold a secret
 
 

@@ -60,7 +60,9 @@ def give(  # noqa: PLR0913 - what is said of what, when, by whom
         wanted_back = lifecycle.note_uses(conn, scope, {memory_id: USED}, now)
         if wanted_back and lifecycle.come_back(conn, scope, wanted_back, now):
             effect = FeedbackEffect.RESTORED
-    elif _changes(memory, judgement) or (said.signal is FeedbackSignal.PRIVATE and _put_away(conn, scope, memory)):
+    elif _changes(memory, judgement, said.signal) or (
+        said.signal is FeedbackSignal.PRIVATE and _put_away(conn, scope, memory)
+    ):
         store.apply(conn, scope, memory_id, judgement, said.signal, actor=actor)
         work.enqueue(conn, scope, memories.INDEX)
         work.enqueue_tidy(conn, scope)
@@ -74,8 +76,9 @@ def _put_away(conn: Connection, scope: UserScope, memory: Memory) -> bool:
     return any(found.put_away for found in lifecycle_store.touched(conn, scope, [memory.id]))
 
 
-def _changes(memory: Memory, judgement: Judgement) -> bool:
-    return (judgement.status, judgement.confidence, judgement.valid_to) != (
+def _changes(memory: Memory, judgement: Judgement, signal: FeedbackSignal) -> bool:
+    flags = signal is FeedbackSignal.WRONG and not memory.flagged
+    return flags or (judgement.status, judgement.confidence, judgement.valid_to) != (
         memory.status,
         memory.confidence,
         memory.valid_to,

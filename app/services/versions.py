@@ -70,7 +70,7 @@ def restore(conn: Connection, project: Scope, wanted: Wanted, encoded: Encoded) 
         )
     if old.text != memory.text:
         memories.refuse_secret(conn, scope, old.text, "/version")
-    versions.bring_back(conn, scope, [Brought(memory_id, old.version, said, old.status)], at)
+    versions.bring_back(conn, scope, [Brought(memory_id, old.version, said, old.status, lasting=True)], at)
     reason = f"version {old.version}"
     version_rows.record(conn, scope, [(memory_id, "restore", reason)], at, actor=wanted.actor)
     if old.text != memory.text:

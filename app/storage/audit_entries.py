@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain import chain
 from app.domain.chain import Digests
 from app.domain.scope import Scope
-from app.domain.versions import FIELDS
+from app.domain.versions import FIELDS, LATER
 from app.storage.db import Connection, Row
 
 ACT, CHANGE = "act", "change"
@@ -22,7 +22,7 @@ VALUES = ", ".join(f"'{name}', {{of}}.{name}" for name in FIELDS)
 ACTS = """
 SELECT 'act' AS kind, a.id AS ref, 0 AS version, a.at, a.user_id, a.actor, a.action, a.target_kind, a.target_id,
        a.reason, a.request_id, a.detail, a.job_id, a.salt, NULL::uuid AS candidate_id, NULL::int AS version_before,
-       NULL::json AS before, NULL::json AS after, false AS erased
+       NULL::json AS before, NULL::json AS after, true AS complete, false AS erased
 FROM audit a WHERE a.project_id = %(project)s {narrow} ORDER BY a.at, a.id LIMIT %(limit)s
 """
 CHANGES = f"""
@@ -31,7 +31,7 @@ SELECT 'change' AS kind, v.memory_id AS ref, v.version, v.recorded_at AS at, v.u
        '{{{{}}}}'::jsonb AS detail,
        NULL::uuid AS job_id, v.salt, v.candidate_id, b.version AS version_before,
        CASE WHEN b.version IS NOT NULL THEN json_build_object({VALUES.format(of="b")}) END AS before,
-       json_build_object({VALUES.format(of="v")}) AS after, m.status = 'erased' AS erased
+       json_build_object({VALUES.format(of="v")}) AS after, v.complete, m.status = 'erased' AS erased
 FROM (SELECT * FROM memory_versions v WHERE v.project_id = %(project)s {{narrow}}
       ORDER BY v.recorded_at, v.memory_id, v.version LIMIT %(limit)s) v
 JOIN memories m ON m.id = v.memory_id
@@ -64,7 +64,9 @@ class AuditQuery:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. Of a change, `before` and `after` are what versions keep; of an erased memory they are empty."""
+    """One entry. Of a change, `before` and `after` are what versions keep; of an erased memory they are empty. What is
+    not `complete` was recorded, and sealed, before versions kept the fields of `LATER`.
+    """
 
     kind: str
     ref: UUID
@@ -84,6 +86,7 @@ class Entry:
     version_before: int | None
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    complete: bool
     erased: bool
     seq: int | None = None
     hash: bytes | None = None
@@ -106,10 +109,13 @@ class Entry:
     def digests(self) -> Digests:
         """What the chain keeps of it."""
         head = {"kind": self.kind, "ref": self.ref, "version": self.version, "at": self.at, "actor": self.actor}
+        after = self.after
+        if after is not None and not self.complete:
+            after = {name: value for name, value in after.items() if name not in LATER}
         body = {
             "action": self.action, "user_id": self.user_id, "target_kind": self.target_kind,
             "target_id": self.target_id, "reason": self.reason, "request_id": self.request_id, "detail": self.detail,
-            "job_id": self.job_id, "candidate_id": self.candidate_id, "after": self.after,
+            "job_id": self.job_id, "candidate_id": self.candidate_id, "after": after,
         }  # fmt: skip
         return chain.digests(head | {"action": self.action}, body, None if self.redacted else self.salt or None)
 

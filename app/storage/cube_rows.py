@@ -17,6 +17,7 @@ from app.domain.cube_check import Column
 from app.domain.cubes import LineKind
 from app.domain.normalise import text_hash
 from app.domain.scope import UserScope
+from app.domain.versions import LATER
 from app.storage.db import Connection
 from app.storage.segments import events_hash
 
@@ -135,6 +136,9 @@ def _statement(kind: LineKind, names: Sequence[str]) -> str:
     columns = list(dict.fromkeys((*names, "project_id", "user_id", *COMPUTED.get(kind.name, ()))))
     join, other, extra = OTHERS.get(kind.name, ("", "", ""))
     shown = ", ".join("n.id" if name == other else f'x."{name}"' for name in columns)
+    if kind.name == "version" and "flagged" not in names:  # of a file from before versions kept these
+        columns += LATER
+        shown += "".join(f', (SELECT p."{name}" FROM memories p WHERE p.id = x.memory_id)' for name in LATER)
     listed = ", ".join(f'"{name}"' for name in columns)
     if extra:
         source = (
@@ -165,10 +169,11 @@ def _hex(raw: bytes) -> str:
 RECORD = """
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
-    valid_to_precision, live_from, live_until, importance, confidence, metadata, recorded_at)
+    valid_to_precision, live_from, live_until, importance, confidence, metadata, expires_at, review_at, flagged,
+    recorded_at)
 SELECT id, version, project_id, user_id, 'replace', 'import', %(actor)s, type, text, subject, attribute, value, status,
     frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision, live_from,
-    live_until, importance, confidence, metadata, %(at)s
+    live_until, importance, confidence, metadata, expires_at, review_at, flagged, %(at)s
 FROM memories WHERE id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(user)s
 """
 

@@ -219,7 +219,7 @@ def rows(
 
 def signing_key(conn: Connection) -> bytes | None:
     """The installation's own key for signatures; None where it was taken away."""
-    row = conn.execute("SELECT secret FROM signing_keys WHERE name = 'cubes'").fetchone()
+    row = conn.execute("SELECT secret FROM installation_keys WHERE name = 'cubes'").fetchone()
     return bytes(row["secret"]) if row else None
 
 

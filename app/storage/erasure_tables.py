@@ -92,6 +92,5 @@ NOTHING = frozenset(
         "project_health",
         "projects",
         "schedules",
-        "signing_keys",
     ]
 )

@@ -24,7 +24,8 @@ WHERE f.project_id = %(project)s AND f.user_id = %(user)s AND f.memory_id = %(id
 """
 JUDGE = """
 UPDATE memories SET status = %(status)s, confidence = %(confidence)s, valid_to = %(valid_to)s,
-    valid_to_precision = %(precision)s, live_until = %(live_until)s, version = version + 1,
+    valid_to_precision = %(precision)s, live_until = %(live_until)s, flagged = flagged OR %(flags)s,
+    version = version + 1,
     updated_at = clock_timestamp()
 WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
@@ -75,6 +76,7 @@ def apply(  # noqa: PLR0913 - what, on which word, by whom
         "valid_to": judgement.valid_to.text if judgement.valid_to else None,
         "precision": judgement.valid_to.precision.value if judgement.valid_to else None,
         "live_until": judgement.live_until,
+        "flags": signal is FeedbackSignal.WRONG,
     }
     conn.execute(JUDGE, values)
     memory_edits.close_version(conn, scope, memory_id)

@@ -150,9 +150,9 @@ def set_layer(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], la
 
 
 def weaken(conn: Connection, scope: UserScope, memory_id: UUID, factor: float) -> None:
-    """Flag a memory that was called wrong; `factor` is what it keeps of its stability."""
+    """A memory was called wrong; `factor` is what it keeps of its stability."""
     conn.execute(
-        f"UPDATE memories m SET flagged = true, stability = stability * %(factor)s WHERE {OF_USER} AND m.id = %(id)s",
+        f"UPDATE memories m SET stability = stability * %(factor)s WHERE {OF_USER} AND m.id = %(id)s",
         _whose(scope) | {"factor": factor, "id": memory_id},
     )
 

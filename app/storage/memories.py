@@ -15,11 +15,11 @@ from app.storage.events import zone
 VERSIONED = (
     "type, text, subject, attribute, value, status, frozen, event_time, event_time_precision, valid_from,"
     " valid_from_precision, valid_to, valid_to_precision, live_from, live_until, importance, confidence, metadata,"
-    " version"
+    " version, expires_at, review_at, flagged"
 )
 OWN = (
     "id, user_id, session_id, agent_id, occurred_at, utc_offset, stability, use_count, last_used_at, superseded_by,"
-    " created_at, expires_at, review_at, flagged, layer, layered_at"
+    " created_at, layer, layered_at"
 )
 NOTE = "keywords, tags, context"  # kept for the newest version only: what was known then had no later neighbours
 NOW = ", ".join(f"m.{c.strip()}" for c in f"{OWN}, {VERSIONED}, {NOTE}, updated_at".split(","))

@@ -21,10 +21,11 @@ from app.storage.db import Connection
 _RECORDING = """
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
-    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, recorded_at)
+    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, expires_at, review_at,
+    flagged, recorded_at)
 SELECT id, version, project_id, user_id, %(change)s, %(reason)s, %(actor)s, type, text, subject, attribute, value,
     status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision,
-    live_from, live_until, importance, confidence, metadata, superseded_by, updated_at
+    live_from, live_until, importance, confidence, metadata, superseded_by, expires_at, review_at, flagged, updated_at
 FROM memories WHERE {which} AND project_id = %(project)s AND user_id = %(user)s
 """
 RECORD, RECORD_ALL = (_RECORDING.format(which=which) for which in ("id = %(id)s", "id = ANY (%(ids)s)"))

@@ -26,10 +26,11 @@ closed AS (
     WHERE v.memory_id = m.id AND v.project_id = m.project_id AND v.user_id = m.user_id AND v.recorded_until IS NULL)
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
-    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, recorded_at)
+    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, expires_at, review_at,
+    flagged, recorded_at)
 SELECT id, version, project_id, user_id, %(change)s, %(reason)s, %(actor)s, type, text, subject, attribute, value,
     status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to, valid_to_precision,
-    live_from, live_until, importance, confidence, metadata, superseded_by, updated_at
+    live_from, live_until, importance, confidence, metadata, superseded_by, expires_at, review_at, flagged, updated_at
 FROM moved RETURNING memory_id
 """
 

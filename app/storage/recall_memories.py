@@ -25,7 +25,7 @@ KNOWN_THEN = """
                   AND f.signal = 'private') THEN 'archived' ELSE v.status END AS status,
         v.frozen, v.event_time, v.event_time_precision, v.valid_from, v.valid_from_precision,
         v.valid_to, v.valid_to_precision, m.occurred_at, m.utc_offset, v.live_from, v.live_until,
-        v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, m.expires_at, m.review_at, m.flagged,
+        v.importance, v.confidence, m.stability, m.use_count, m.last_used_at, v.expires_at, v.review_at, v.flagged,
         m.layer, m.layered_at, v.version, m.superseded_by,
         v.metadata, ARRAY[]::text[] AS keywords, ARRAY[]::text[] AS tags, '' AS context, m.created_at,
         v.recorded_at AS updated_at

@@ -16,12 +16,12 @@ WHERE memory_id = ANY (%(ids)s) AND project_id = %(project)s AND user_id = %(use
 RECORD = """
 INSERT INTO memory_versions (memory_id, version, project_id, user_id, change, reason, actor, type, text, subject,
     attribute, value, status, frozen, event_time, event_time_precision, valid_from, valid_from_precision, valid_to,
-    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by,
-    candidate_id, recorded_at)
+    valid_to_precision, live_from, live_until, importance, confidence, metadata, superseded_by, expires_at, review_at,
+    flagged, candidate_id, recorded_at)
 SELECT m.id, m.version, m.project_id, m.user_id, x.change, x.reason, %(actor)s, m.type, m.text, m.subject, m.attribute,
     m.value, m.status, m.frozen, m.event_time, m.event_time_precision, m.valid_from, m.valid_from_precision, m.valid_to,
     m.valid_to_precision, m.live_from, m.live_until, m.importance, m.confidence, m.metadata, m.superseded_by,
-    x.candidate_id, %(at)s
+    m.expires_at, m.review_at, m.flagged, x.candidate_id, %(at)s
 FROM unnest(%(ids)s::uuid[], %(changes)s::text[], %(reasons)s::text[], %(candidates)s::uuid[])
     AS x (id, change, reason, candidate_id)
 JOIN memories m ON m.id = x.id AND m.project_id = %(project)s AND m.user_id = %(user)s

@@ -12,7 +12,8 @@ from app.storage.db import Connection, Row
 
 COLUMNS = (
     "version, change, reason, actor, type, text, subject, attribute, value, status, frozen, event_time, valid_from,"
-    " valid_to, live_from, live_until, importance, confidence, metadata, superseded_by, recorded_at, recorded_until"
+    " valid_to, live_from, live_until, importance, confidence, metadata, superseded_by, expires_at, review_at, flagged,"
+    " recorded_at, recorded_until"
 )
 # The version before the first one asked for comes along, to be compared with.
 HISTORY = f"""
@@ -22,7 +23,8 @@ FROM memory_versions v WHERE project_id = %(project)s AND memory_id = %(memory)s
       AND b.memory_id = %(memory)s AND b.version <= %(after)s), 0)
 ORDER BY version LIMIT %(limit)s
 """
-# Only what a version keeps; uses and strength are of the present. Another text has no note yet.
+# Only what a version keeps; uses and strength are of the present. Another text has no note yet. What comes back to last
+# does not do so with an expiry that has passed.
 BRING_BACK = """
 UPDATE memories m SET type = v.type, text = v.text, text_hash = x.hash,
     keywords = CASE WHEN m.text = v.text THEN m.keywords ELSE '{}' END,
@@ -34,9 +36,11 @@ UPDATE memories m SET type = v.type, text = v.text, text_hash = x.hash,
     live_from = v.live_from, live_until = v.live_until, importance = v.importance, confidence = v.confidence,
     metadata = v.metadata, superseded_by = CASE WHEN x.status IN ('superseded', 'merged', 'invalidated')
         THEN coalesce(v.superseded_by, m.superseded_by) ELSE v.superseded_by END,
+    expires_at = CASE WHEN x.lasting AND v.expires_at <= %(at)s THEN NULL ELSE v.expires_at END,
+    review_at = v.review_at, flagged = v.flagged,
     version = m.version + 1, updated_at = %(at)s
-FROM unnest(%(ids)s::uuid[], %(versions)s::int[], %(hashes)s::bytea[], %(statuses)s::text[])
-    AS x (id, version, hash, status)
+FROM unnest(%(ids)s::uuid[], %(versions)s::int[], %(hashes)s::bytea[], %(statuses)s::text[],
+    %(lasting)s::bool[]) AS x (id, version, hash, status, lasting)
 JOIN memory_versions v ON v.memory_id = x.id AND v.version = x.version
 WHERE m.id = x.id AND m.project_id = %(project)s AND m.user_id = %(user)s AND v.project_id = m.project_id
   AND m.status <> 'erased'
@@ -67,6 +71,9 @@ class MemoryVersion:
     confidence: float
     metadata: dict[str, Any]
     superseded_by: UUID | None
+    expires_at: datetime | None
+    review_at: datetime | None
+    flagged: bool
     recorded_at: datetime
     recorded_until: datetime | None
 
@@ -86,12 +93,15 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A version that becomes the newest one again: with the hash of its text, and the status that it gets."""
+    """A version that becomes the newest one again: with the hash of its text, and the status that it gets. `lasting`:
+    without an expiry that has passed.
+    """
 
     memory_id: UUID
     version: int
     text_hash: bytes
     status: str
+    lasting: bool = False
 
 
 def history(conn: Connection, scope: Scope, memory_id: UUID, *, after: int = 0, limit: int = 50) -> list[HistoryEntry]:
@@ -130,6 +140,7 @@ def bring_back(conn: Connection, scope: UserScope, brought: Sequence[Brought], a
             "versions": [one.version for one in brought],
             "hashes": [one.text_hash for one in brought],
             "statuses": [one.status for one in brought],
+            "lasting": [one.lasting for one in brought],
             "project": scope.project_id,
             "user": scope.user_id,
             "at": at,

@@ -37,7 +37,7 @@ def test_each_version_says_what_changed_and_why(api):
         {"field": "importance", "before": 0.5, "after": 0.75},
     ]
     assert (three["change"], three["reason"]) == ("feedback", "wrong")
-    assert [c["field"] for c in three["changes"]] == ["confidence"]
+    assert [c["field"] for c in three["changes"]] == ["confidence", "flagged"]
     assert three["cause"] == {"candidate_id": None, "event_ids": [], "job_id": None, "memory_id": None}
     page = api.get(f"/v1/memories/{memory['id']}/history", params={"limit": 1}).json()
     page = api.get(f"/v1/memories/{memory['id']}/history", params={"limit": 1, "cursor": page["next_cursor"]}).json()

@@ -19,7 +19,7 @@ PROJECT_TABLES = (
 )  # fmt: skip
 APPENDED = {"audit", "audit_seals"}  # the role may not change them
 WITHOUT_USER_DATA = {
-    "schedules", "index_collections", "alembic_version", "projects", "signing_keys", "installation_keys",
+    "schedules", "index_collections", "alembic_version", "projects", "installation_keys",
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Rollback over real stages: what was known then comes back whole, and so does what was known before the rollback."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -8,137 +8,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.domain.erasure import TargetKind
-from app.domain.feedback import FeedbackSignal
 from app.domain.memory import Memory, MemoryStatus
 from app.domain.query import Kind, Narrowing
 from app.ledger import upkeep
-from app.services import audit, feedback, jobs, memories, snapshots, versions
-from app.services.feedback import Said
-from app.services.memories import MemoryChanges, SameTextError
-from app.services.versions import Wanted
-from app.storage import memories as store
-from app.storage import memory_states, work
+from app.services import audit, jobs, memories, versions
+from app.services.memories import MemoryChanges
+from app.storage import work
 from app.storage.audit_entries import AuditQuery
-from app.storage.memories import MemoryQuery
-from app.storage.memory_states import Move
 from app.storage.vectors import to_half
-from tests.support.erasing import KEY, order
+from tests.support.told import QUESTIONS, Told
 from tests.workers.conftest import START, Pipeline
-
-SAYINGS = (
-    "I live in Warsaw.",
-    "I moved to Porto last Friday.",
-    "My sister Anna is a teacher in Porto.",
-    "I am allergic to peanuts.",
-    "By the way, I am allergic to peanuts.",
-    "My dentist appointment is on 3 June.",
-    "No, I meant 4 June.",
-    "I love hiking.",
-    "Scrap that.",
-    "We use Jenkins at work.",
-    "Jenkins is switched off, we use GitHub Actions now.",
-)
-TEXTS = ("The user lives in Lisbon.", "The user loves hiking.", "The user owns a green bicycle.")
-QUESTIONS = ("Where does the user live?", "What is the user allergic to?")
-
-
-@dataclass
-class Told:
-    """One user whose memories change, with what was known after each act."""
-
-    pipeline: Pipeline
-    user: str
-    day: int = 0
-    known: list[tuple[datetime, list[Memory]]] = field(default_factory=list)
-    private: set[UUID] = field(default_factory=set)
-    erased: set[UUID] = field(default_factory=set)
-
-    def do(self, act: str, number: int) -> None:
-        """One act; what it is about is chosen among what there is."""
-        self.day += 1
-        if act == "say":
-            said = SAYINGS[number % len(SAYINGS)]
-            self.pipeline.say(said, user=self.user, session=f"s{self.day}", at=START + timedelta(days=self.day))
-            self.pipeline.run()
-        else:
-            there = self.list(status=None)
-            if there:
-                getattr(self, act)(there[number % len(there)], number)
-        with self.pipeline.db.transaction(self.pipeline.user(self.user)) as conn:
-            at = snapshots.now(conn)
-        self.known.append((at, self.list(status=None)))
-
-    def patch(self, memory: Memory, number: int) -> None:
-        text = TEXTS[number % len(TEXTS)]
-        wanted = MemoryChanges(frozenset({"text", "metadata"}), text=text, metadata={"n": number})
-        encoded = memories.encode(self.pipeline.context.encoder, text)
-        scope = self.pipeline.user(self.user)
-        try:
-            with self.pipeline.db.transaction(scope) as conn:
-                memories.patch(conn, scope, memory.id, wanted, encoded, versions=None, actor="key:test")
-        except SameTextError:
-            return
-
-    def judge(self, memory: Memory, number: int) -> None:
-        signal = (FeedbackSignal.WRONG, FeedbackSignal.OUTDATED, FeedbackSignal.HELPFUL, FeedbackSignal.PRIVATE)[
-            number % 4
-        ]
-        scope = self.pipeline.user(self.user)
-        with self.pipeline.db.transaction(scope) as conn:
-            feedback.give(conn, scope, memory.id, Said(uuid4(), signal), START, actor="key:test")
-        if signal is FeedbackSignal.PRIVATE:
-            self.private.add(memory.id)
-
-    def delete(self, memory: Memory, _number: int) -> None:
-        scope = self.pipeline.user(self.user)
-        with self.pipeline.db.transaction(scope) as conn:
-            memories.delete(conn, scope, memory.id, order(TargetKind.MEMORY, memory.id), KEY, versions=None)
-        self.erased.add(memory.id)
-
-    def archive(self, memory: Memory, _number: int) -> None:
-        scope = self.pipeline.user(self.user)
-        with self.pipeline.db.transaction(scope) as conn:
-            move = Move(MemoryStatus.ARCHIVED, "state", "by hand", "key:test")
-            memory_states.move(conn, scope, [memory.id], move)
-            work.enqueue(conn, scope, "index")
-
-    def restore(self, memory: Memory, number: int) -> None:
-        scope = self.pipeline.user(self.user)
-        number = number % memory.version + 1
-        try:
-            with self.pipeline.db.transaction(scope) as conn:
-                old = versions.find(conn, scope, memory.id, number)
-            encoded = memories.encode(self.pipeline.context.encoder, old.text)
-            with self.pipeline.db.transaction(scope) as conn:
-                versions.restore(conn, scope, Wanted(memory.id, number, None, "key:test"), encoded)
-        except SameTextError:
-            return
-
-    def list(self, *, status: MemoryStatus | None, known_at: datetime | None = None) -> list[Memory]:
-        scope = self.pipeline.user(self.user)
-        with self.pipeline.db.transaction(scope) as conn:
-            return store.page(conn, scope, MemoryQuery(status=status, known_at=known_at, limit=1000))
-
-    def roll_back(self, to: datetime, *, dry_run: bool = False):
-        """Run the job; answers it with its items."""
-        pipeline = self.pipeline
-        about = {"user_id": self.user, "known_at": to.isoformat()}
-        with pipeline.db.transaction(pipeline.project) as conn:
-            job = jobs.create(conn, pipeline.project, uuid4(), "rollback", about, dry_run=dry_run, actor="key:test")
-        pipeline.run()
-        with pipeline.db.transaction(pipeline.project) as conn:
-            done = jobs.get(conn, pipeline.project, job.id)
-            items = jobs.items(conn, pipeline.project, job.id, action=None, after=0, limit=1000)
-        assert done.state == "done", done.error
-        return done, [item for _, item in items]
-
-    def hidden(self, memory: Memory) -> bool:
-        return memory.status is MemoryStatus.INVALIDATED and memory.live_until == memory.live_from
-
-    def recalled(self, question: str, **view) -> set[tuple[UUID, str]]:
-        answer = self.pipeline.ask(question, user=self.user, limit=50, **view)
-        return {(item.id, item.text) for item in answer.items if item.kind is Kind.MEMORY}
 
 
 def as_known(listed: list[Memory], *without: set[UUID]) -> dict[UUID, Memory]:
@@ -154,10 +33,9 @@ def as_known(listed: list[Memory], *without: set[UUID]) -> dict[UUID, Memory]:
     }  # fmt: skip
 
 
+KINDS = ("say", "say", "say", "patch", "remind", "judge", "delete", "archive", "restore")
 ACTS = st.lists(
-    st.tuples(
-        st.sampled_from(("say", "say", "say", "patch", "judge", "delete", "archive", "restore")), st.integers(0, 99)
-    ),
+    st.tuples(st.sampled_from(KINDS), st.integers(0, 99)),
     min_size=4, max_size=9,
 )  # fmt: skip
 

@@ -52,6 +52,9 @@ class MemoryVersionAnswer(AnswerModel):
     confidence: float
     metadata: dict[str, Any]
     superseded_by: UUID | None
+    expires_at: Moment | None
+    review_at: Moment | None
+    flagged: bool
     recorded_at: Moment
     recorded_until: Moment | None
     changes: Annotated[list[FieldChangeAnswer], Field(description="against the version before")]
