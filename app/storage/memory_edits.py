@@ -27,6 +27,11 @@ SELECT id, version, project_id, user_id, %(change)s, %(reason)s, %(actor)s, type
     live_from, live_until, importance, confidence, metadata, superseded_by, updated_at
 FROM memories WHERE id = %(id)s AND project_id = %(project)s AND user_id = %(user)s
 """
+CLOSE_ALL = """
+UPDATE memory_versions v SET recorded_until = m.updated_at FROM memories m WHERE m.id = v.memory_id
+    AND v.memory_id = ANY (%(ids)s) AND v.project_id = %(project)s AND v.user_id = %(user)s AND v.recorded_until IS NULL
+"""
+RECORD_ALL = RECORD.replace("id = %(id)s", "id = ANY (%(ids)s)")
 
 INSERT = """
 INSERT INTO memories (id, project_id, user_id, session_id, agent_id, type, text, text_hash, subject, attribute, value,
@@ -157,32 +162,18 @@ def patch(conn: Connection, scope: UserScope, memory_id: UUID, draft: MemoryDraf
 
 
 def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, actor: str) -> None:
-    """Take the text of these memories, and of the reflections derived from them, out of every table and mark their
-    points for removal.
+    """Take the text of these memories out of every table and mark their points for removal. What was derived from them
+    is the caller's (`derivations`).
     """
-    memory_ids = [*memory_ids, *_derived(conn, scope, memory_ids)]
     values = {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id}
     entities.forget(conn, scope, memory_ids)
     conn.execute(ERASE, values)
-    for memory_id in memory_ids:
-        close_version(conn, scope, memory_id)
-        conn.execute(RECORD, values | {"id": memory_id, "change": "delete", "reason": None, "actor": actor})
+    record(conn, scope, memory_ids, ("delete", None), actor=actor)
     conn.execute(ERASE_VERSIONS, values)
     conn.execute(ERASE_CANDIDATES, values)
     for statement in ERASED_WITH:
         conn.execute(statement, values)
     unindex.add(conn, scope, memory_ids)
-
-
-def _derived(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> list[UUID]:
-    """The reflections that rest on one of these memories: they name what it said."""
-    rows = conn.execute(
-        "SELECT DISTINCT l.from_id FROM links l JOIN memories m ON m.id = l.from_id AND m.type = 'reflection'"
-        " WHERE l.to_id = ANY (%(ids)s) AND NOT l.from_id = ANY (%(ids)s) AND l.type = 'derived_from'"
-        " AND l.project_id = %(project)s AND l.user_id = %(user)s AND m.status <> 'erased' ORDER BY 1",
-        {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id},
-    ).fetchall()
-    return [row["from_id"] for row in rows]
 
 
 def close_version(conn: Connection, scope: UserScope, memory_id: UUID) -> None:
@@ -193,6 +184,17 @@ def close_version(conn: Connection, scope: UserScope, memory_id: UUID) -> None:
         " AND v.recorded_until IS NULL",
         (memory_id, scope.project_id, scope.user_id),
     )
+
+
+def record(
+    conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], why: tuple[str, str | None], *, actor: str
+) -> None:
+    """End the versions of these memories that are open and record the rows as they are now; `why`: change, reason."""
+    change, reason = why
+    values = {"ids": list(memory_ids), "change": change, "reason": reason, "actor": actor}
+    whose = {"project": scope.project_id, "user": scope.user_id}
+    conn.execute(CLOSE_ALL, values | whose)
+    conn.execute(RECORD_ALL, values | whose)
 
 
 def _values(scope: UserScope, memory_id: UUID, draft: MemoryDraft) -> dict[str, Any]:
