@@ -158,7 +158,8 @@ ERASED_BY = {
     "event": (("session", "session_id"), ("event", "id")),
     "segment": (("session", "session_id"),),
     "candidate": (("session", "session_id"),),
-    "memory": (("session", "session_id"),),  # one erased by itself is still a row, which says so
+    # One erased by itself is still a row, which says so; a reflection that may be derived anew is none.
+    "memory": (("session", "session_id"), ("derived", "id")),
     "source": (("event", "event_id"), ("derived", "event_id")),
 }
 
