@@ -10,6 +10,7 @@ from rich.table import Table
 from app.cli.client import Service, connect
 from app.cli.console import out, progress
 from app.cli.failure import CommandError
+from app.cli.files import written
 from app.settings import Settings
 
 SHOWN = 50
@@ -20,23 +21,28 @@ def register(root: typer.Typer) -> None:
     root.command("audit")(audit)
 
 
-def audit(
+def audit(  # noqa: PLR0913 - filters
     user: Annotated[str | None, typer.Option("--user", "-u", help="What concerns one user.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write lines of JSON to this file.")] = None,
     *,
+    actor: Annotated[str | None, typer.Option(help="By whom: pipeline, key:ID or job:ID.")] = None,
+    action: Annotated[str | None, typer.Option(help="What was done, as in memory.update.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="At or after this time.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Before this time.")] = None,
     training: Annotated[bool, typer.Option("--training", help="Rows to learn from, with --export.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Check the chain.")] = False,
 ) -> None:
     """Show the first entries, or export all of them, or check that none was changed since it was sealed."""
     if training and export is None:
         raise CommandError("--training is a format of --export: name the file")
+    narrow = {"user_id": user, "actor": actor, "action": action, "from": since, "to": until}
     with connect(Settings()) as service:
         if export is not None:
-            _export(service, export, {"user_id": user, "format": "training" if training else "entries"})
+            _export(service, export, narrow | {"format": "training" if training else "entries"})
         if verify:
             _verify(service)
         if export is None and not verify:
-            _show(service.get("/v1/audit", user_id=user, limit=SHOWN))
+            _show(service.get("/v1/audit", **narrow, limit=SHOWN))
 
 
 def _show(page: dict[str, Any]) -> None:
@@ -57,14 +63,21 @@ def _show(page: dict[str, Any]) -> None:
 
 
 def _export(service: Service, file: Path, query: dict[str, Any]) -> None:
-    with progress() as bar:
+    asked = {name: value for name, value in query.items() if value is not None}
+    lines = size = 0
+    with (
+        written(file) as target,
+        service.stream("GET", "/v1/audit/export", params=asked) as pieces,
+        progress() as bar,
+    ):
         task = bar.add_task("Exporting", total=None)
-        answer = service.send("GET", "/v1/audit/export", params={k: v for k, v in query.items() if v is not None})
-        file.write_bytes(answer.content)
-        lines = answer.content.count(b"\n")
-        bar.update(task, completed=lines, total=lines)
+        for piece in pieces:
+            target.write(piece)
+            lines, size = lines + piece.count(b"\n"), size + len(piece)
+            bar.update(task, completed=lines)
+        bar.update(task, total=lines)
     table = Table("Entries", "Bytes", "File")
-    table.add_row(str(lines), str(len(answer.content)), escape(str(file)))
+    table.add_row(str(lines), str(size), escape(str(file)))
     out.print(table)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 from uuid import uuid4
 
 import typer
@@ -16,12 +16,25 @@ from rich.table import Table
 from app.cli.client import Service, connect
 from app.cli.console import errors, out, progress
 from app.cli.failure import CommandError
+from app.cli.files import written
 from app.cli.jobs import follow, show_counts, show_items
 from app.settings import Settings
 
 PIECE = 262_144  # bytes of an upload at once
 UPLOAD_SECONDS = 3_600.0  # for one request; the service takes as long
 FATES = ("added", "unchanged", "skipped", "replaced", "not_taken", "erased_before")
+
+
+class Part(StrEnum):
+    """What a file may hold beside memories."""
+
+    VECTORS = "vectors"
+    EVENTS = "events"
+    VERSIONS = "versions"
+    LINKS = "links"
+    BLOCKS = "blocks"
+    ARTEFACTS = "artefacts"
+    POLICY = "policy"
 
 
 class Conflict(StrEnum):
@@ -39,25 +52,28 @@ def register(root: typer.Typer) -> None:
     root.command("import")(import_)
 
 
-def export(
+def export(  # noqa: PLR0913 - what may be left out
     file: Annotated[Path, typer.Argument(help="Where to write, as JSON lines.", dir_okay=False)],
     user: Annotated[str, typer.Option("--user", "-u", help="Whose memory.")],
     *,
     session: Annotated[str | None, typer.Option("--session", "-s", help="Of this session only.")] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Of this agent only.")] = None,
+    scene: Annotated[str | None, typer.Option("--scene", help="Of this scene only, by its id.")] = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="Memories of this type only; repeatable.")] = None,
+    include: Annotated[
+        list[Part] | None, typer.Option("--include", help="What goes in beside memories, in place of all; repeatable.")
+    ] = None,
     secrets: Annotated[bool, typer.Option("--secrets", help="Show secrets; needs an admin key.")] = False,
 ) -> None:
     """Write all that is remembered of a user into FILE, which `mneme import` reads."""
-    body: dict[str, Any] = {"user_id": user, "session_id": session, "agent_id": agent, "secrets": secrets or None}
-    if session is None and agent is None:
-        body["include"] = ["vectors", "events", "versions", "links", "blocks", "artefacts"]
-    part = file.with_name(file.name + ".part")
-    try:
-        with connect(Settings()) as service:
-            counts = _download(service, {k: v for k, v in body.items() if v is not None}, part)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    body: dict[str, Any] = {"user_id": user, "session_id": session, "agent_id": agent, "scene_id": scene}
+    body |= {"secrets": secrets or None, "filters": {"types": types} if types else None}
+    if include:
+        body["include"] = [part.value for part in include]
+    elif session is agent is scene is None and not types:
+        body["include"] = [part.value for part in Part if part is not Part.POLICY]
+    with connect(Settings()) as service, written(file) as target:
+        counts = _download(service, {k: v for k, v in body.items() if v is not None}, target)
     table = Table("What", "Lines", title=f"{file}: {file.stat().st_size:,} bytes", title_justify="left")
     table.columns[1].justify = "right"
     for name, number in counts.items():
@@ -65,14 +81,10 @@ def export(
     out.print(table)
 
 
-def _download(service: Service, body: dict[str, Any], file: Path) -> dict[str, int]:
+def _download(service: Service, body: dict[str, Any], target: IO[bytes]) -> dict[str, int]:
     """Write the answer with a bar, and check that it is whole; the counts of its trailer."""
     digest, last = sha256(), b""
-    with (
-        service.stream("POST", "/v1/cubes/export", json=body) as pieces,
-        file.open("wb") as target,
-        progress() as bar,
-    ):
+    with service.stream("POST", "/v1/cubes/export", json=body) as pieces, progress() as bar:
         task = bar.add_task("Exporting", total=None)
         for line in _lines(pieces):
             if not last:
@@ -118,7 +130,7 @@ class _Upload:
                 self.bar.advance(self.task, len(piece))
 
 
-def import_(
+def import_(  # noqa: PLR0913 - how it is taken
     file: Annotated[Path, typer.Argument(help="A file of `mneme export`.", exists=True, dir_okay=False)],
     user: Annotated[str, typer.Option("--user", "-u", help="Into whose memory.")],
     *,
@@ -127,6 +139,7 @@ def import_(
     restore_erased: Annotated[
         bool, typer.Option("--restore-erased", help="Take also what was deleted or erased there.")
     ] = False,
+    apply_policy: Annotated[bool, typer.Option("--apply-policy", help="Take the policy in the file, too.")] = False,
 ) -> None:
     """Take FILE into a user's memory. The same file twice changes nothing the second time."""
     query = {
@@ -134,6 +147,7 @@ def import_(
         "conflict": conflict.value,
         "dry_run": str(dry_run).lower(),
         "restore_erased": str(restore_erased).lower(),
+        "apply_policy": str(apply_policy).lower(),
     }
     with connect(Settings()) as service:
         with progress() as bar:

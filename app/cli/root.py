@@ -50,6 +50,11 @@ def run(arguments: Sequence[str]) -> int:
     except (CommandError, EmbeddedError, MnemeError) as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
         return 1
+    except OSError as error:
+        if error.filename is None or error.strerror is None:  # nothing that a person named
+            raise
+        errors.print(f"[bold red]Error:[/] {escape(f'{error.filename}: {error.strerror}')}", soft_wrap=True)
+        return 1
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(str(part) for part in problem["loc"]).upper()

@@ -59,6 +59,16 @@ def diff(
     out.print(", ".join(f"{number} {kind}" for kind, number in counts.items()))
 
 
+@commands.command("delete")
+def delete(snapshot: Annotated[str, typer.Argument(help="Its name or id.")], user: User = None) -> None:
+    """Take a name away. What was known then stays known: rollbacks to the time itself still work."""
+    with connect(Settings()) as service:
+        one = find(service, snapshot, user)
+        service.delete(f"/v1/cubes/snapshots/{one['id']}")
+    show([one])
+    out.print("Deleted.")
+
+
 def find(service: Service, named: str, user: str | None) -> dict[str, Any]:
     """The snapshot of this id or name, of the user first; raises CommandError."""
     found: list[dict[str, Any]] = [

@@ -54,7 +54,7 @@ def tied(seq: int, head: bytes, body: bytes, prev: bytes) -> bytes:
 def fault(seal: Link, prev: Link | None, entry: Digests | None, *, may_be_redacted: bool) -> str | None:
     """What is wrong with a seal, the one before it and its entry; None when nothing is.
 
-    An entry that is gone altogether (`None`) is no fault of the chain; it is counted by the caller.
+    An entry that is gone altogether (`None`) is no fault of the chain; the caller knows whether it may be.
     """
     follows = START if prev is None else prev.hash
     wrong = {

@@ -16,22 +16,35 @@ _WORD = re.compile(r"\S+")
 _DIGIT = re.compile(r"\d")
 
 
-def fingerprints(texts: Iterable[str], key: bytes, *, own: bool = True) -> set[int]:
-    """The hashes of every text as a whole, of every three words in a row, and of every word that is long or has letters
-    and digits; as signed 64-bit numbers. Without `own` words (statements that extraction or sleep has put in its own)
-    parts say nothing, not even long words, and are left out.
+def fingerprints(texts: Iterable[str], key: bytes) -> set[int]:
+    """The hashes of every text as a whole, of every three words in a row, and of every rare word: one that is long or
+    has letters and digits; as signed 64-bit numbers.
     """
-    return {_hash(part, key) for text in texts for part in set(_parts(text, own=own))}
+    words = [_words(text) for text in texts]
+    parts = {" ".join(said) for said in words if len(said) > 1} | {word for said in words for word in _rare(said)}
+    parts |= {" ".join(said[at : at + WORDS]) for said in words for at in range(len(said) - WORDS + 1)}
+    return {_hash(part, key) for part in parts}
 
 
-def _parts(text: str, *, own: bool) -> Iterator[str]:
-    words = _WORD.findall(normalise(text))
-    if len(words) > 1:
-        yield " ".join(words)
-    if not own:
-        return
-    for start in range(len(words) - WORDS + 1):
-        yield " ".join(words[start : start + WORDS])
+def wholes(statements: Iterable[str], key: bytes) -> set[int]:
+    """The hashes of statements as a whole. Their form is extraction's own: three words of it in a row say nothing."""
+    words = [_words(text) for text in statements]
+    return {_hash(part, key) for part in {" ".join(said) for said in words if len(said) > 1}}
+
+
+def spoken_words(statements: Iterable[str], spoken: Iterable[str], key: bytes) -> set[int]:
+    """The hashes of those rare words of statements that somebody spoke or wrote: the others are those of a form, which
+    is filled in for everybody.
+    """
+    said = {word for text in spoken for word in _rare(_words(text))}
+    return {_hash(word, key) for word in {word for text in statements for word in _rare(_words(text))} & said}
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(normalise(text))
+
+
+def _rare(words: Iterable[str]) -> Iterator[str]:
     for word in words:
         if len(word) >= LONG or (len(word) > 3 and _DIGIT.search(word) and not word.replace("-", "").isdigit()):
             yield word

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.domain.access import KeyScope
 from app.domain.scope import UserScope
-from app.errors import FieldError, InvalidInputError
+from app.errors import FieldError, InvalidInputError, MnemeError
 from app.http import strict_json
 from app.http.deps import FILE, Edge, ReadEdge, WriteEdge, answer, operation, router
 from app.http.idempotency import Reply
@@ -37,7 +37,7 @@ api = router("cubes")
     "/v1/cubes/artefacts",
     response_model=ArtefactAnswer,
     status_code=201,
-    responses={200: {"model": ArtefactAnswer, "description": "the newest version has the same content; this is it"}},
+    responses={200: {"model": ArtefactAnswer, "description": "the newest version is the same; this is it"}},
     **operation("artefacts_create", KeyScope.MEMORIES_WRITE, "POST", 415, file=True),
 )
 async def create(  # noqa: PLR0913, PLR0917 - what an artefact is
@@ -163,10 +163,13 @@ def delete(edge: WriteEdge, artefact_id: UUID) -> Response:
 
 
 def provenance_of(text: str | None) -> dict[str, Any]:
-    """The provenance as an object; raises InvalidInputError or HttpError for what is none."""
+    """The provenance as an object; raises InvalidInputError for what is none."""
     if text is None:
         return {}
-    value = strict_json.parse(text.encode())
+    try:
+        value = strict_json.parse(text.encode())
+    except MnemeError:  # its words are about a body
+        value = None
     if not isinstance(value, dict):
         field = FieldError("query:provenance", "is not a JSON object", "invalid")
         raise InvalidInputError("The provenance is an object.", errors=(field,))

@@ -38,7 +38,7 @@ def create(edge: WriteEdge, body: JobCreate) -> Response:
 
     def store(conn: Connection) -> Reply:
         if "user_id" in about:
-            users.overview(conn, UserScope(scope.project_id, about["user_id"]))
+            users.check(conn, UserScope(scope.project_id, about["user_id"]))
         job = jobs.create(
             conn, scope, job_id, body.kind.value, about, dry_run=bool(body.dry_run), actor=edge.caller.actor
         )

@@ -1,7 +1,7 @@
 """`/v1/memories`: list, write directly, read, patch with If-Match, delete, links."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from fastapi import Header, Query
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
+from app.domain.dates import CalendarDate
 from app.domain.erasure import Erasure, Order, TargetKind
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import normal_key, text_hash
@@ -111,6 +112,7 @@ def create(edge: WriteEdge, body: MemoryCreate) -> Response:
     """Write a memory directly."""
     scope = edge.caller.user(body.user_id, body.session_id)
     check_ahead(body.expires_at, edge.context.clock())
+    check_span(body.valid_from, body.valid_to)
     encoded = memories.encode(edge.context.encoder, body.text)
     draft = MemoryDraft(
         text=body.text,
@@ -179,7 +181,11 @@ def update(edge: WriteEdge, memory_id: UUID, body: MemoryPatch, if_match: IfMatc
     encoded = memories.encode(edge.context.encoder, changes.text) if changes.text is not None else None
 
     def store(conn: Connection) -> Reply:
-        edge.caller.see(memories.get(conn, scope, memory_id).session_id, "memory")
+        before = memories.get(conn, scope, memory_id)
+        edge.caller.see(before.session_id, "memory")
+        if {"valid_from", "valid_to"} & changes.given:
+            span = {"valid_from": before.valid_from, "valid_to": before.valid_to}
+            check_span(**span | {name: getattr(changes, name) for name in changes.given & set(span)})
         memory = memories.patch(conn, scope, memory_id, changes, encoded, versions=versions, actor=edge.caller.actor)
         user = edge.caller.user(memory.user_id)
         edge.audit(conn, user, "memory.update", ("memory", str(memory_id)), fields=sorted(changes.given))
@@ -252,6 +258,16 @@ def check_ahead(expires_at: datetime | None, now: datetime) -> None:
     if expires_at is not None and expires_at <= now:
         field = FieldError("/expires_at", "must be later than now", "past")
         raise InvalidInputError("The memory would be over already.", errors=(field,))
+
+
+ZONES = timedelta(hours=26)  # a day and an instant may be of two zones that lie so far apart
+
+
+def check_span(valid_from: CalendarDate | None, valid_to: CalendarDate | None) -> None:
+    """Raise InvalidInputError for a validity that ends before it begins."""
+    if valid_from is not None and valid_to is not None and valid_to.end() + ZONES <= valid_from.start():
+        field = FieldError("/valid_to", "lies before valid_from", "invalid")
+        raise InvalidInputError("The memory would have been true for no time.", errors=(field,))
 
 
 def changes_of(body: MemoryPatch) -> MemoryChanges:

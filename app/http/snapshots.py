@@ -171,7 +171,7 @@ def rollback(edge: WriteEdge, body: RollbackCreate) -> Response:
                 raise InvalidInputError("The snapshot is of another user.", errors=(field,))
             known_at = snapshot.at
         assert known_at is not None  # noqa: S101 - one of the two is given
-        users.overview(conn, scope)
+        users.check(conn, scope)
         about = {"user_id": body.user_id, "known_at": known_at.isoformat()}
         about |= {"snapshot_id": str(body.snapshot_id)} if body.snapshot_id is not None else {}
         dry_run = bool(body.dry_run)

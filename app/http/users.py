@@ -25,7 +25,7 @@ def get(edge: ReadEdge, user_id: AppIdPath) -> Response:
     edge.caller.whole_user()
     scope = edge.caller.user(user_id)
     with edge.read(scope) as conn:
-        found = users.overview(conn, scope)
+        found = users.overview(conn, scope, edge.context.clock())
         measured = users.measured_health(conn, scope)
     return answer(
         UserAnswer(

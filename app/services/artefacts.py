@@ -1,7 +1,7 @@
 """Artefacts: files that an app keeps beside a user's memory (an adapter, a cache of keys and values), as they are."""
 
 from dataclasses import replace
-from typing import IO
+from typing import IO, Any
 from uuid import UUID
 
 from app.domain.scope import Scope, UserScope
@@ -12,13 +12,19 @@ from app.storage.db import Connection
 
 
 def put(conn: Connection, scope: UserScope, artefact: Artefact, content: IO[bytes]) -> tuple[Artefact, bool]:
-    """Store it as the next version of its name; the newest one where it is the same content. Whether it is fresh."""
+    """Store it as the next version of its name; the newest one where content, kind and provenance are the same.
+    Whether it is fresh.
+    """
     before = artefacts.newest(conn, scope, artefact.name)
-    if before is not None and (before.fingerprint, before.kind) == (artefact.fingerprint, artefact.kind):
+    if before is not None and _said(before) == _said(artefact):
         return before, False
     stored = replace(artefact, version=1 if before is None else before.version + 1)
     artefacts.insert(conn, scope, stored, content)
     return stored, True
+
+
+def _said(artefact: Artefact) -> tuple[str, str, dict[str, Any]]:
+    return artefact.fingerprint, artefact.kind, artefact.provenance
 
 
 def get(conn: Connection, scope: Scope, artefact_id: UUID) -> Artefact:

@@ -84,6 +84,8 @@ def check(conn: Connection, scope: Scope, after: int) -> tuple[Checked, int | No
     before = audit_seals.page(conn, scope, after - 1, 1) if after > 0 else []
     seals = audit_seals.page(conn, scope, after, CHECKED)
     entries = audit_entries.by_refs(conn, scope, [(seal.ref, seal.version) for seal in seals])
+    absent = [(seal.ref, seal.version) for seal in seals if (seal.ref, seal.version) not in entries]
+    out = audit_entries.taken_out(conn, scope, absent) if absent else set[tuple[UUID, int]]()
     found = Checked(seals=len(seals))
     if seals and not before and seals[0].link.seq != 1:
         found.breaks.append(Break(seals[0].link.seq, _name(seals[0]), "a seal is missing before it"))
@@ -98,6 +100,8 @@ def check(conn: Connection, scope: Scope, after: int) -> tuple[Checked, int | No
             digests,
             may_be_redacted=entry is not None and (entry.redacted or entry.restored or _blank(entry)),
         )
+        if problem is None and (one.ref, one.version) in out:
+            problem = "its entry was taken out"
         if problem is not None:
             found.breaks.append(Break(one.link.seq, _name(one), problem))
         found.gone += entry is None

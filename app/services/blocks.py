@@ -30,5 +30,5 @@ def tidy(conn: Connection, scope: UserScope, *, model: str) -> None:
 
 def page(conn: Connection, scope: UserScope, *, after: tuple[str, str] | None, limit: int) -> list[ShownBlock]:
     """Blocks of a user, those of the whole user first; raises NotFoundError for one that was never heard of."""
-    users.overview(conn, scope)
+    users.check(conn, scope)
     return blocks.page(conn, scope, after=after, limit=limit)

@@ -6,7 +6,7 @@ The gateway calls `check_frame` (and `check_lines` for the first lines) before i
 
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from app.domain.cubes import BY_NAME, KINDS, LineKind, Naming, renamed
 from app.domain.job import JobItem
 from app.domain.memory import MemoryStatus
 from app.domain.normalise import text_hash
+from app.domain.policy import load_policy
 from app.domain.scope import UserScope
 from app.errors import FieldError, InvalidInputError
 from app.services.cubes import let_return, may_not_return, signature
@@ -104,6 +105,25 @@ def check_lines(piece: Piece, columns: Columns, reading: Reading) -> list[FieldE
     return errors[:ERRORS_SHOWN]
 
 
+def check_policy(piece: Piece) -> list[FieldError]:
+    """What is wrong with a policy in the piece, which is to be taken over."""
+    errors: list[FieldError] = []
+    for number, line in policies_in(piece):
+        try:
+            load_policy(line["body"])
+        except InvalidInputError as error:
+            errors += [replace(one, pointer=f"line {number}: /body{one.pointer}") for one in error.errors]
+    return errors
+
+
+def policies_in(piece: Piece) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The policies among the lines of a checked piece, with their numbers."""
+    for number, raw in numbered(piece):
+        line = orjson.loads(raw) if b'"policy"' in raw else {}
+        if line.get("record") == "policy":
+            yield number, line
+
+
 def _check_one(number: int, line: Any, columns: Columns, reading: Reading) -> list[FieldError]:
     if reading.ended:
         return [FieldError(f"line {number}: ", "follows the trailer", "order")]
@@ -186,7 +206,7 @@ def _others(  # noqa: PLR0913, PLR0917 - one step of `write`, with all that it h
         taken.add(f"{name}_unchanged", there + len(hanging))
         taken.add(f"{name}_added", len(lines) - there - len(hanging))
         return
-    sealed = cube_rows.sealed_of(conn, scope, lines) if name == "version" and rules.restore_erased else []
+    sealed = cube_rows.sealed_of(conn, scope, lines) if name == "version" else []
     added = cube_rows.insert(conn, scope, kind, rules.columns[name], lines)
     cube_rows.restored(conn, scope, sealed)
     taken.add(f"{name}_added", added)

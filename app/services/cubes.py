@@ -12,9 +12,11 @@ from typing import Any
 import orjson
 
 from app.domain.cubes import KINDS, SCHEMA, SCHEMA_VERSION, Hide, Naming, Selection, masked
+from app.domain.policy import Preset
 from app.domain.scope import UserScope
 from app.errors import NotFoundError
-from app.storage import cube_rows, cube_tables, policies, tombstones, users
+from app.services import policy
+from app.storage import cube_rows, cube_tables, tombstones, users
 from app.storage.db import Connection
 
 GENERATOR = "mneme-server 0.1.0"
@@ -35,7 +37,7 @@ class Export:
 
 def check(conn: Connection, scope: UserScope, selection: Selection) -> None:
     """Raises NotFoundError for a user or a scene that was never heard of."""
-    if users.overview(conn, scope) is None:
+    if not users.known(conn, scope):
         raise NotFoundError("There is no such user.")
     if selection.scene_id is not None and not cube_tables.has_scene(conn, scope, selection.scene_id):
         raise NotFoundError("There is no such scene.")
@@ -47,7 +49,6 @@ def lines(conn: Connection, export: Export) -> Iterator[bytes]:
     fields = cube_tables.columns(conn)
     values = cube_tables.values_of(export.scope, export.selection, export.model, secrets=export.hide is None)
     kinds = [kind for kind in KINDS if kind.part is None or kind.part in export.selection.parts]
-    policy = policies.get(conn, export.scope) if "policy" in export.selection.parts else None
     counts = {kind.name: cube_tables.count(conn, export.scope, kind, values) for kind in kinds if kind.name != "policy"}
     digest = hashlib.sha256()
     written = dict.fromkeys(counts, 0)
@@ -58,8 +59,10 @@ def lines(conn: Connection, export: Export) -> Iterator[bytes]:
         return raw
 
     yield said(_header(export, counts))
-    if policy is not None:
-        yield said({"record": "policy", "preset": policy.preset, "body": policy.body})
+    if "policy" in export.selection.parts:
+        own, holds = policy.stored(conn, export.scope)
+        name = own.preset if own is not None else Preset.DEFAULT.value
+        yield said({"record": "policy", "preset": name, "body": holds.model_dump(mode="json")})
         written["policy"] = 1
     hidden: set[str] = set()  # what was masked has no vector: its words could be guessed from it
     for kind in kinds:
@@ -155,7 +158,8 @@ ERASED_BY = {
     "event": (("session", "session_id"), ("event", "id")),
     "segment": (("session", "session_id"),),
     "candidate": (("session", "session_id"),),
-    "memory": (("session", "session_id"),),  # one erased by itself is still a row, which says so
+    # One erased by itself is still a row, which says so; a reflection that may be derived anew is none.
+    "memory": (("session", "session_id"), ("derived", "id")),
     "source": (("event", "event_id"), ("derived", "event_id")),
 }
 

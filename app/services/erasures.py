@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.erasure import Erasure, Order, TargetKind
-from app.domain.fingerprints import fingerprints
+from app.domain.fingerprints import fingerprints, spoken_words, wholes
 from app.domain.fingerprints import sample as sampled
 from app.domain.scope import Scope, UserScope
 from app.domain.work import WorkKind
@@ -118,10 +118,13 @@ def _sources(  # noqa: PLR0913, PLR0917 - an erasure's parts
 ) -> Erasure:
     erased = erasing_sources.erase(conn, scope, sources, actor=order.actor)
     of_events = "derived" if sources.derived_only else "event"
-    for kind, ids in (("memory", erased.memory_ids), (of_events, sources.event_ids)):
+    for kind, ids in (("memory", erased.memory_ids), (of_events, sources.event_ids), ("derived", erased.unmade)):
         tombstones.add(conn, scope, kind, [str(i) for i in ids], at=at, erasure_id=order.id)
     work.enqueue(conn, scope, WorkKind.INDEX)
-    prints = fingerprints(erased.said, key) | fingerprints(erased.stated, key, own=False)
+    told = erased.told
+    spoken = [*erased.said, *told.spoken]
+    prints = fingerprints(erased.said, key) | wholes(told.statements, key)
+    prints |= spoken_words([*told.statements, *told.reflections], spoken, key)
     receipt = _receipt(conn, scope, order, at, erased.counts, prints, key)
     work.enqueue_tidy(conn, scope)
     return receipt
@@ -170,8 +173,9 @@ def entry(conn: Connection, erasure: Erasure, project_id: UUID) -> dict[str, Any
         "target_id": erasure.target_id,
         "derived_only": erasure.derived_only,
         "erased_at": erasure.erased_at.isoformat(),
-        "events": stones.get("event", []) + stones.get("derived", []),
+        "events": stones.get("event", []) + (stones.get("derived", []) if erasure.derived_only else []),
         "memories": stones.get("memory", []),
+        "unmade": [] if erasure.derived_only else stones.get("derived", []),
     }
 
 
@@ -197,7 +201,8 @@ def replay(conn: Connection, logged: Mapping[str, Any], key: bytes) -> Erasure:
         erasure_choice.drop_session(conn, scope, order.target_id)
         tombstones.add(conn, scope, "session", [order.target_id], at=at, erasure_id=order.id)
     of_events = "derived" if order.derived_only else "event"
-    for name, ids in (("memory", logged["memories"]), (of_events, logged["events"])):
+    unmade = logged.get("unmade", [])  # an entry of an older version has none
+    for name, ids in (("memory", logged["memories"]), (of_events, logged["events"]), ("derived", unmade)):
         tombstones.add(conn, scope, name, ids, at=at, erasure_id=order.id)
     return receipt
 

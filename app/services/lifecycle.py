@@ -89,8 +89,9 @@ def expire(conn: Connection, scope: UserScope, now: datetime, *, actor: str = AC
     over = lifecycle.expired(conn, scope, now)
     if not over:
         return []
-    work.enqueue(conn, scope, INDEX)
-    return memory_states.move(conn, scope, over, _expiry(StepReason.EXPIRED, now, actor))
+    moved = memory_states.move(conn, scope, over, _expiry(StepReason.EXPIRED, now, actor))
+    work.enqueue(conn, scope, INDEX)  # last, as the index stage takes its locks: memories, then work
+    return moved
 
 
 @dataclass(frozen=True, slots=True)

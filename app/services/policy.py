@@ -1,5 +1,6 @@
 """The policy of a project: read by recall and the pipeline, written whole or from a preset."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.domain.policy import DEFAULT, Policy, Preset, load_policy, parse_policy, preset_policy
@@ -29,3 +30,9 @@ def put(conn: Connection, scope: ProjectScope, preset: str | None, body: dict[st
         name = preset or Preset.DEFAULT.value
         policy = preset_policy(name)
     return policies.put(conn, scope, name, policy.model_dump(mode="json"))
+
+
+def put_foreign(conn: Connection, scope: ProjectScope, preset: str, body: Mapping[str, Any]) -> PolicyRow:
+    """Write a policy of another project, maybe of an older service. Raises InvalidInputError with pointers."""
+    name = preset if preset in set(Preset) else Preset.CUSTOM.value
+    return policies.put(conn, scope, name, load_policy(body).model_dump(mode="json"))

@@ -23,7 +23,7 @@ class WarmScene:
 
 def page(conn: Connection, scope: UserScope, *, after: tuple[datetime, UUID] | None, limit: int) -> list[WarmScene]:
     """Scenes, the latest first; raises NotFoundError for a user that was never heard of."""
-    users.overview(conn, scope)
+    users.check(conn, scope)
     policy = effective(conn, scope).scenes
     return [
         WarmScene(scene, round(heat(scene.visits, len(scene.memory_ids), scene.last_at, scene.latest, policy), 4))

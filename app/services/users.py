@@ -1,5 +1,6 @@
 """Users, as far as a project knows them."""
 
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.health import Health
@@ -10,9 +11,15 @@ from app.storage.db import Connection
 from app.storage.users import UserOverview
 
 
-def overview(conn: Connection, scope: UserScope) -> UserOverview:
-    """What is kept of this user, counted; raises NotFoundError for one that was never heard of."""
-    found = users.overview(conn, scope)
+def check(conn: Connection, scope: UserScope) -> None:
+    """Raises NotFoundError for a user that was never heard of."""
+    if not users.known(conn, scope):
+        raise NotFoundError("There is no such user.")
+
+
+def overview(conn: Connection, scope: UserScope, now: datetime) -> UserOverview:
+    """What is kept of this user, counted as of `now`; raises NotFoundError for one that was never heard of."""
+    found = users.overview(conn, scope, now)
     if found is None:
         raise NotFoundError("There is no such user.")
     return found
@@ -27,7 +34,7 @@ def entities(
     conn: Connection, scope: UserScope, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[user_lists.NamedEntity]:
     """What the user's active memories name; raises NotFoundError for a user that was never heard of."""
-    overview(conn, scope)
+    check(conn, scope)
     return user_lists.entities(conn, scope, after=after, limit=limit)
 
 
@@ -35,5 +42,5 @@ def timeline(
     conn: Connection, scope: UserScope, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[user_lists.Moment]:
     """Active memories in order of the time that they speak of; raises NotFoundError for an unknown user."""
-    overview(conn, scope)
+    check(conn, scope)
     return user_lists.timeline(conn, scope, after=after, limit=limit)

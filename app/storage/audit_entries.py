@@ -146,6 +146,25 @@ def by_refs(conn: Connection, scope: Scope, refs: Sequence[tuple[UUID, int]]) ->
     return {(entry.ref, entry.version): entry for entry in found}
 
 
+def taken_out(conn: Connection, scope: Scope, refs: Sequence[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
+    """Those of these entries, which are not there, that nothing of ours takes away: an act always stays, a version as
+    long as its memory, unless an import brought the memory back after it, or all of its user, was erased.
+    """
+    rows = conn.execute(
+        "SELECT x.ref, x.version FROM unnest(%(refs)s::uuid[], %(numbers)s::int[]) AS x (ref, version)"
+        " WHERE x.version = 0 OR EXISTS (SELECT 1 FROM memories m WHERE m.id = x.ref AND m.project_id = %(project)s"
+        " AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.project_id = m.project_id AND e.user_id = m.user_id"
+        " AND e.target_kind = 'user') AND NOT EXISTS (SELECT 1 FROM memory_versions v WHERE v.memory_id = m.id"
+        " AND v.change = 'replace' AND v.reason = 'import'))",
+        {
+            "refs": [ref for ref, _ in refs],
+            "numbers": [version for _, version in refs],
+            "project": scope.project_id,
+        },
+    ).fetchall()
+    return {(row["ref"], row["version"]) for row in rows}
+
+
 def fill_salts(conn: Connection, scope: Scope, refs: Sequence[tuple[UUID, int]]) -> None:
     """Give versions of before the chain their salt."""
     conn.execute(

@@ -192,11 +192,13 @@ def record(conn: Connection, scope: UserScope, ids: Sequence[UUID], actor: str, 
 FINISH = (
     # Sessions that turns came into, counted anew; and those that no line told of.
     """
-INSERT INTO sessions AS s (project_id, user_id, session_id, agent_id, events, first_at, last_at)
-SELECT e.project_id, e.user_id, e.session_id, max(e.agent_id), count(*), min(e.occurred_at), max(e.occurred_at)
+INSERT INTO sessions AS s (project_id, user_id, session_id, agent_id, events, places, first_at, last_at)
+SELECT e.project_id, e.user_id, e.session_id, max(e.agent_id), count(*), greatest(max(e.place), count(*)),
+    min(e.occurred_at), max(e.occurred_at)
 FROM events e WHERE e.project_id = %(project)s AND e.user_id = %(user)s GROUP BY 1, 2, 3
 ON CONFLICT (project_id, user_id, session_id) DO UPDATE SET events = excluded.events, first_at = excluded.first_at,
-    last_at = excluded.last_at WHERE s.events <> excluded.events
+    last_at = excluded.last_at, places = greatest(s.events, s.places, excluded.places)
+    WHERE s.events <> excluded.events OR s.places < excluded.places
 """,
     # What was indexed while its vectors were still to come.
     """

@@ -13,21 +13,24 @@ from app.domain.scope import UserScope
 from app.domain.served import statement_hashes, turn_hashes
 from app.domain.work import WorkKind
 from app.storage import (
+    derivations,
     erasing,
     erasing_memories,
     erasing_turns,
     idempotency,
     memory_edits,
+    rewording,
     work,
 )
 from app.storage.db import Connection
+from app.storage.erasing_memories import Told
 from app.storage.erasure_tables import OWN_WORDS
 
 OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 
 # Memories that have a source among the erased ones; `shared`: also one that stays.
 RESTING = """
-SELECT m.id, bool_or(s.event_id <> ALL (%(events)s)) AS shared
+SELECT m.id, bool_or(s.event_id NOT IN (SELECT unnest(%(events)s::uuid[]))) AS shared
 FROM memories m JOIN memory_sources s ON s.memory_id = m.id
 WHERE m.project_id = %(project)s AND m.user_id = %(user)s AND m.status <> 'erased'
   AND m.id IN (SELECT memory_id FROM memory_sources WHERE event_id = ANY (%(events)s))
@@ -39,9 +42,9 @@ WHERE v.memory_id = ANY (%(ids)s) AND v.project_id = %(project)s AND v.user_id =
 ORDER BY v.memory_id, v.version
 """
 # What the remaining events told, as far as one of these texts may be that.
-TOLD = """
+TOLD = f"""
 SELECT id, body ->> 'text' AS text FROM candidates WHERE project_id = %(project)s AND user_id = %(user)s
-  AND body ->> 'text' = ANY (%(texts)s) AND NOT (body -> 'event_ids') ?| %(names)s
+  AND (body ->> 'text' IN (SELECT unnest(%(texts)s::text[]))) IS TRUE AND NOT {erasing_turns.TOLD_BY_THEM}
 ORDER BY occurred_at
 """
 
@@ -57,48 +60,53 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What went: rows by table, the memories, and for fingerprints (neither is to be kept) what was said or written by
-    an app, and what we stated of it.
+    """What went: rows by table; the memories; the reflections that may be derived anew (`unmade`); and for fingerprints
+    what was said and what was stated of it (neither is to be kept).
     """
 
     counts: Counter[str]
     memory_ids: tuple[UUID, ...]
+    unmade: tuple[UUID, ...]
     said: tuple[str, ...]
-    stated: tuple[str, ...]
+    told: Told
 
 
 def erase(conn: Connection, scope: UserScope, sources: Sources, *, actor: str) -> Erased:
     """Erase them; the caller enqueues index and tidy work."""
-    events = list(sources.event_ids)
+    events, named = list(sources.event_ids), set(sources.memory_ids)
     resting = conn.execute(RESTING, _of(scope) | {"events": events}).fetchall()
-    named = set(sources.memory_ids)
-    gone = sorted({row["id"] for row in resting if not row["shared"]} | named)
-    shared = [row["id"] for row in resting if row["shared"] and row["id"] not in named]
-    ended = erasing_memories.ended_by(conn, scope, [*gone, *shared])
-    erasing.lock_rows(conn, scope, sorted({*gone, *shared, *(row.id for row in ended)}), sorted(events))
+    alone = {row["id"] for row in resting if not row["shared"]} | named
+    rests, told_by = _rests(conn, scope, [row["id"] for row in resting if row["id"] not in alone], events)
+    lost = alone | {memory_id for memory_id, rest in rests.items() if rest is None or rest.version is not None}
+    derived = [id_ for id_ in derivations.of(conn, scope, sorted(lost)) if id_ not in alone and id_ not in rests]
+    more, told_more = _rests(conn, scope, derived, events)
+    rests, told_by = rests | more, told_by | told_more
+    going = alone | {memory_id for memory_id, rest in rests.items() if rest is None}
+    unmade = sorted(derivations.by_sleep(conn, scope, sorted(going - named)))
+    gone = sorted(going - set(unmade))
+    ended = erasing_memories.ended_by(conn, scope, sorted(going | set(rests)))
+    erasing.lock_rows(conn, scope, sorted({*going, *rests, *(row.id for row in ended)}), sorted(events))
     work.enqueue(conn, scope, WorkKind.CONSOLIDATE)  # first, as the kinds are ordered; for what is open besides
     erasing.fence(conn, scope)
-    rests, told = _rests(conn, scope, shared, events)
-    gone = sorted({*gone, *(memory_id for memory_id, rest in rests.items() if rest is None)})
-    written, stated = erasing_memories.texts(conn, scope, gone)
-    said = [*erasing_turns.texts(conn, scope, events), *written]
+    told = erasing_memories.told(conn, scope, sorted(going))
+    said = erasing_turns.texts(conn, scope, events)
     counts: Counter[str] = Counter()
-    counts["idempotency_keys"] = idempotency.redact_naming(conn, scope, [*events, *gone])
-    counts["memories"] = len(gone)
-    again = [row for row in ended if row.id not in gone and row.successor in gone]
-    if gone:
-        chain = erasing_memories.chain(conn, scope, gone)
-        memory_edits.erase(conn, scope, gone, actor=actor)
-        erasing_memories.bring_back(conn, scope, again, chain, named=named, actor=actor)
-    for memory_id, rest in rests.items():
-        if rest is not None:
-            erasing_memories.reword(conn, scope, memory_id, rest, told, actor=actor)
-    counts["memories_reworded"] = sum(rest is not None and rest.version is not None for rest in rests.values())
+    counts["idempotency_keys"] = idempotency.redact_naming(conn, scope, [*events, *sorted(going)])
+    again = [row for row in ended if row.id not in going and row.successor in going]
+    chain = erasing_memories.chain(conn, scope, sorted(going))
+    memory_edits.erase(conn, scope, gone, actor=actor)
+    derivations.unmake(conn, scope, unmade)
+    erasing_memories.bring_back(conn, scope, again, chain, named=named, actor=actor)
+    staying = {memory_id: rest for memory_id, rest in rests.items() if rest is not None}
+    over = rewording.reword(conn, scope, staying, told_by, events, actor=actor)
+    counts["memories"] = len(going) + len(over)
+    reworded = [memory_id for memory_id, rest in staying.items() if rest.version is not None and memory_id not in over]
+    counts["memories_reworded"] = len(reworded)
     counts["memory_sources"] = erasing_memories.cut_sources(conn, scope, events)
-    counts["served"] = _forget_served(conn, scope, [*stated, *said])
+    counts["served"] = _forget_served(conn, scope, [*told.statements, *told.reflections, *said])
     counts += erasing_turns.remove(conn, scope, events, derived_only=sources.derived_only)
     erasing_memories.drop_scenes(conn, scope)
-    return Erased(+counts, tuple(gone), tuple(said), tuple(stated))
+    return Erased(+counts, (*gone, *over), tuple(unmade), tuple(said), told)
 
 
 def _rests(
@@ -111,7 +119,7 @@ def _rests(
     for row in conn.execute(WORDINGS, _of(scope) | {"ids": list(memory_ids)}).fetchall():
         wordings[row["memory_id"]].append(Wording(row["version"], row["text"], row["own"]))
     texts = sorted({wording.text for versions in wordings.values() for wording in versions})
-    rows = conn.execute(TOLD, _of(scope) | {"texts": texts, "names": [str(e) for e in events]}).fetchall()
+    rows = conn.execute(TOLD, _of(scope) | {"texts": texts, "events": list(events)}).fetchall()
     told = {text_hash(row["text"]): row["id"] for row in rows}
     return {memory_id: rest_of(wordings[memory_id], told) for memory_id in memory_ids}, told
 

@@ -12,35 +12,44 @@ from app.storage import event_stages, events, unindex, vectors
 from app.storage.db import Connection
 
 OF_USER = "project_id = %(project)s AND user_id = %(user)s"
-FROM_THEM = f"DELETE FROM candidates WHERE {OF_USER} AND (body -> 'event_ids') ?| %(names)s RETURNING event_ids"
+# Sets that are hashed once. PostgreSQL goes through an array from its beginning for each row, and joins what EXISTS
+# says.
+THEM = "(SELECT unnest(%(events)s::uuid[]))"
+TOLD_BY_THEM = (
+    "(SELECT bool_or(b.id IN (SELECT unnest(%(events)s::uuid[])::text)) IS TRUE"
+    " FROM jsonb_array_elements_text(body -> 'event_ids') AS b (id))"
+)
+OF_THEM = f"(SELECT bool_or(b.id IN {THEM}) IS TRUE FROM unnest(event_ids) AS b (id))"
+OF_OTHERS = f"(SELECT bool_or(b.id NOT IN {THEM}) IS TRUE FROM unnest(event_ids) AS b (id))"
+FROM_THEM = f"DELETE FROM candidates WHERE {OF_USER} AND {TOLD_BY_THEM} RETURNING event_ids"
+WITHOUT_THEM = f"ARRAY(SELECT e FROM unnest(event_ids) WITH ORDINALITY AS u (e, n) WHERE e NOT IN {THEM} ORDER BY n)"
 
 # What was made of the turns must not be made again from them, so the candidates stay, without words.
 BLANK_CANDIDATES = f"""
 UPDATE candidates SET
     body = body || '{{"text": "", "subject": null, "attribute": null, "value": null, "entities": []}}',
     state = 'decided', decision = coalesce(decision, 'ignore'), reason = 'deleted', dense = NULL
-WHERE {OF_USER} AND (body -> 'event_ids') ?| %(names)s
+WHERE {OF_USER} AND {TOLD_BY_THEM}
 """
 # A segment of other turns too is told anew by nobody: what it said of all of them goes.
 SEGMENTS = (
-    f"DELETE FROM segments WHERE {OF_USER} AND event_ids && %(events)s AND event_ids <@ %(events)s",
+    f"DELETE FROM segments WHERE {OF_USER} AND {OF_THEM} AND NOT {OF_OTHERS}",
     (
-        f"UPDATE segments SET title = '', summary = '', keywords = '{{}}', dense = NULL, participants = '{{}}',"
-        " event_ids = ARRAY(SELECT e FROM unnest(event_ids) WITH ORDINALITY AS u (e, n) WHERE e <> ALL (%(events)s)"
-        f" ORDER BY n) WHERE {OF_USER} AND event_ids && %(events)s"
+        "UPDATE segments SET title = '', summary = '', keywords = '{}', dense = NULL, participants = '{}',"
+        f" event_ids = {WITHOUT_THEM} WHERE {OF_USER} AND {OF_THEM}"
     ),
 )
 BLANK_SEGMENTS = (
-    f"UPDATE segments SET title = '', summary = '', keywords = '{{}}', dense = NULL WHERE {OF_USER}"
-    " AND event_ids && %(events)s"
+    f"UPDATE segments SET title = '', summary = '', keywords = '{{}}', dense = NULL WHERE {OF_USER} AND {OF_THEM}"
 )
 EMPTY_SESSIONS = f"""
 DELETE FROM {{table}} t WHERE {OF_USER} AND session_id = ANY (%(sessions)s) AND NOT EXISTS (SELECT 1 FROM events e
     WHERE e.project_id = t.project_id AND e.user_id = t.user_id AND e.session_id = t.session_id)
 """
 RESIZE = f"""
-UPDATE sessions s SET first_at = e.first_at, last_at = e.last_at, agent_id = e.agent_id FROM (
-    SELECT session_id, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+UPDATE sessions s SET first_at = e.first_at, last_at = e.last_at, agent_id = e.agent_id,
+    places = greatest(s.places, s.events), events = e.n FROM (
+    SELECT session_id, count(*) AS n, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
         (array_agg(agent_id ORDER BY seq DESC) FILTER (WHERE agent_id IS NOT NULL))[1] AS agent_id
     FROM events WHERE {OF_USER} AND session_id = ANY (%(sessions)s) GROUP BY session_id) e
 WHERE s.project_id = %(project)s AND s.user_id = %(user)s AND s.session_id = e.session_id
@@ -75,7 +84,7 @@ def remove(conn: Connection, scope: UserScope, event_ids: Sequence[UUID], *, der
     counts: Counter[str] = Counter()
     if not event_ids:
         return counts
-    values = _of(scope) | {"events": list(event_ids), "names": [str(event_id) for event_id in event_ids]}
+    values = _of(scope) | {"events": list(event_ids)}
     if derived_only:
         counts["candidates"] = conn.execute(BLANK_CANDIDATES, values).rowcount
         counts["segments"] = conn.execute(BLANK_SEGMENTS, values).rowcount
@@ -84,11 +93,7 @@ def remove(conn: Connection, scope: UserScope, event_ids: Sequence[UUID], *, der
     told = conn.execute(FROM_THEM, values).fetchall()
     counts["candidates"] = len(told)
     # A statement that took one of them back keeps its own words.
-    conn.execute(
-        "UPDATE candidates SET event_ids = ARRAY(SELECT e FROM unnest(event_ids) AS e WHERE e <> ALL (%(events)s))"
-        f" WHERE {OF_USER} AND event_ids && %(events)s",
-        values,
-    )
+    conn.execute(f"UPDATE candidates SET event_ids = {WITHOUT_THEM} WHERE {OF_USER} AND {OF_THEM}", values)
     counts["segments"] = sum(conn.execute(statement, values).rowcount for statement in SEGMENTS)
     counts["vectors"] = conn.execute(
         f"DELETE FROM vectors WHERE {OF_USER} AND target_id = ANY (%(events)s)", values

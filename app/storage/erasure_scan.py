@@ -16,19 +16,20 @@ from app.storage.erasure_tables import HELD, OF_PROJECT, OWN_WORDS, Held
 OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 BATCH = 500  # rows read at a time
 
-# Who may say again what was erased: the user in events of later and in what was read from such or is read from events
-# that stayed, and an app in memories that it writes itself.
+# Who may say again what was erased, in rows of later: the user in events, what was read of events that stay (unless
+# what was made of them was erased), and an app in memories that it writes itself. What is made of one of these follows.
 SAYING = {
     "events": "true",
-    "candidates": (
-        "NOT EXISTS (SELECT 1 FROM jsonb_array_elements_text(t.body -> 'event_ids') AS n (id) WHERE NOT EXISTS ("
-        "SELECT 1 FROM events e WHERE e.id::text = n.id AND e.project_id = t.project_id AND e.user_id = t.user_id)"
-        " OR EXISTS (SELECT 1 FROM tombstones o WHERE o.project_id = t.project_id AND o.user_id = t.user_id"
-        " AND o.target_kind = 'derived' AND o.target_id = n.id AND o.erased_at >= t.created_at))"
-    ),
-    "memories": (
-        "EXISTS (SELECT 1 FROM memory_versions v WHERE v.memory_id = t.id AND v.version = 1 AND v.actor LIKE 'key:%%')"
-    ),
+    "candidates": """
+        jsonb_array_length(t.body -> 'event_ids') > 0 AND NOT EXISTS (SELECT 1 FROM unnest(t.event_ids) AS s (id)
+            WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.id = s.id AND e.project_id = t.project_id
+                              AND e.user_id = t.user_id)
+            OR EXISTS (SELECT 1 FROM tombstones d WHERE d.project_id = t.project_id AND d.user_id = t.user_id
+                       AND d.target_kind = 'derived' AND d.target_id = s.id::text))
+        AND NOT EXISTS (SELECT 1 FROM candidates d WHERE d.event_ids && t.event_ids AND d.project_id = t.project_id
+                        AND d.user_id = t.user_id AND d.reason = 'deleted')
+    """,
+    "memories": f"EXISTS (SELECT 1 FROM memory_versions v WHERE v.memory_id = t.id AND v.version = 1 AND {OWN_WORDS})",
 }
 
 
@@ -143,8 +144,8 @@ def sample(conn: Connection, scope: UserScope, limit: int) -> list[str]:
         _of(scope) | {"limit": limit},
     ).fetchall()
     rows += conn.execute(
-        f"SELECT v.text FROM memory_versions v WHERE v.project_id = %(project)s AND v.user_id = %(user)s"
-        f" AND {OWN_WORDS} AND v.text <> '' ORDER BY hashtextextended(v.memory_id::text, 0) LIMIT %(limit)s",
+        "SELECT v.text FROM memory_versions v WHERE v.project_id = %(project)s AND v.user_id = %(user)s"
+        f" AND v.text <> '' AND {OWN_WORDS} ORDER BY hashtextextended(v.memory_id::text, 0) LIMIT %(limit)s",
         _of(scope) | {"limit": limit},
     ).fetchall()
     return [row["text"] for row in rows]

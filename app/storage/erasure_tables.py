@@ -26,6 +26,13 @@ class Held:
     shown: bool = False
 
 
+# Whether an app wrote the words of a version `v` itself. A key that froze, confirmed or restored what was told before
+# has only repeated it.
+OWN_WORDS = (
+    "v.actor LIKE 'key:%%' AND NOT EXISTS (SELECT 1 FROM memory_versions w WHERE w.memory_id = v.memory_id"
+    " AND w.version < v.version AND w.text = v.text AND w.actor NOT LIKE 'key:%%')"
+)
+
 # In the order in which rows are deleted: what refers to others comes first.
 HELD = (
     Held("feedback", ("note", "query"), shown=True),

@@ -27,7 +27,7 @@ INSERT INTO events (id, project_id, user_id, session_id, client_id, agent_id, ro
                     utc_offset, metadata, content_hash, created_at, place)
 SELECT e.id, %(project)s, e.user_id, e.session_id, e.client_id, e.agent_id, e.role, e.name, e.content, e.occurred_at,
        e.utc_offset, e.metadata, e.content_hash, clock_timestamp(),  -- an erasure that we waited for is older
-       s.events + row_number() OVER (PARTITION BY e.user_id, e.session_id ORDER BY e.place)
+       greatest(s.events, s.places) + row_number() OVER (PARTITION BY e.user_id, e.session_id ORDER BY e.place)
 FROM unnest(%(ids)s::uuid[], %(users)s::text[], %(sessions)s::text[], %(clients)s::text[], %(agents)s::text[],
             %(roles)s::text[], %(names)s::text[], %(contents)s::text[], %(times)s::timestamptz[], %(offsets)s::int[],
             %(metadata)s::json[], %(hashes)s::bytea[]) WITH ORDINALITY

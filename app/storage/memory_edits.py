@@ -164,15 +164,13 @@ def patch(conn: Connection, scope: UserScope, memory_id: UUID, draft: MemoryDraf
 
 
 def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, actor: str) -> None:
-    """Take the text of these memories, and of the reflections derived from them, out of every table and mark their
-    points for removal.
+    """Take the text of these memories out of every table and mark their points for removal. What was derived from them
+    is the caller's (`derivations`).
     """
-    memory_ids = [*memory_ids, *_derived(conn, scope, memory_ids)]
     values = {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id}
     entities.forget(conn, scope, memory_ids)
     conn.execute(ERASE, values)
-    conn.execute(CLOSE_ALL, values)
-    conn.execute(RECORD_ALL, values | {"change": "delete", "reason": None, "actor": actor})
+    record(conn, scope, memory_ids, ("delete", None), actor=actor)
     conn.execute(ERASE_VERSIONS, values)
     conn.execute(ERASE_CANDIDATES, values)
     for statement in ERASED_WITH:
@@ -180,20 +178,20 @@ def erase(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], *, act
     unindex.add(conn, scope, memory_ids)
 
 
-def _derived(conn: Connection, scope: UserScope, memory_ids: Sequence[UUID]) -> list[UUID]:
-    """The reflections that rest on one of these memories: they name what it said."""
-    rows = conn.execute(
-        "SELECT DISTINCT l.from_id FROM links l JOIN memories m ON m.id = l.from_id AND m.type = 'reflection'"
-        " WHERE l.to_id = ANY (%(ids)s) AND NOT l.from_id = ANY (%(ids)s) AND l.type = 'derived_from'"
-        " AND l.project_id = %(project)s AND l.user_id = %(user)s AND m.status <> 'erased' ORDER BY 1",
-        {"ids": list(memory_ids), "project": scope.project_id, "user": scope.user_id},
-    ).fetchall()
-    return [row["from_id"] for row in rows]
-
-
 def close_version(conn: Connection, scope: UserScope, memory_id: UUID) -> None:
     """End the version that is open, at the time of the row's newest change."""
     conn.execute(CLOSE_ALL, {"ids": [memory_id], "project": scope.project_id, "user": scope.user_id})
+
+
+def record(
+    conn: Connection, scope: UserScope, memory_ids: Sequence[UUID], why: tuple[str, str | None], *, actor: str
+) -> None:
+    """End the versions of these memories that are open and record the rows as they are now; `why`: change, reason."""
+    change, reason = why
+    values = {"ids": list(memory_ids), "change": change, "reason": reason, "actor": actor}
+    whose = {"project": scope.project_id, "user": scope.user_id}
+    conn.execute(CLOSE_ALL, values | whose)
+    conn.execute(RECORD_ALL, values | whose)
 
 
 def _values(scope: UserScope, memory_id: UUID, draft: MemoryDraft) -> dict[str, Any]:

@@ -57,11 +57,15 @@ def touch(conn: Connection, scope: ProjectScope, events: Iterable[NewEvent]) -> 
 
 
 def add_counts(conn: Connection, scope: ProjectScope, counts: dict[tuple[str, str], int]) -> None:
-    """Add the number of newly stored events to each (user, session)."""
+    """Add the number of newly stored events to each (user, session), which have taken as many places."""
     with conn.cursor() as cursor:
         cursor.executemany(
-            "UPDATE sessions SET events = events + %s WHERE project_id = %s AND user_id = %s AND session_id = %s",
-            [(n, scope.project_id, user, session) for (user, session), n in sorted(counts.items())],
+            "UPDATE sessions SET places = greatest(places, events) + %(n)s, events = events + %(n)s"
+            " WHERE project_id = %(project)s AND user_id = %(user)s AND session_id = %(session)s",
+            [
+                {"n": n, "project": scope.project_id, "user": user, "session": session}
+                for (user, session), n in sorted(counts.items())
+            ],
         )
 
 

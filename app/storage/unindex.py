@@ -9,11 +9,11 @@ from app.storage.db import Connection
 
 def add(conn: Connection, scope: UserScope, ids: Sequence[UUID]) -> None:
     """List these ids; the caller enqueues the index stage in the same transaction."""
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO unindex (target_id, project_id, user_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            [(target, scope.project_id, scope.user_id) for target in ids],
-        )
+    conn.execute(
+        "INSERT INTO unindex (target_id, project_id, user_id) SELECT t, %s, %s FROM unnest(%s::uuid[]) AS t"
+        " ON CONFLICT DO NOTHING",
+        (scope.project_id, scope.user_id, list(ids)),
+    )
 
 
 def page(conn: Connection, scope: UserScope, limit: int) -> list[UUID]:

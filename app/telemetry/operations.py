@@ -30,6 +30,7 @@ STAGES: dict[str, Operation | None] = {  # by kind of work
 }
 
 JOBS: dict[str, Operation | None] = {  # by kind of job; each slice counts once
+    "backup": None,  # it only copies
     "clone": Operation.UPDATING,
     "decay": Operation.FORGETTING,
     "erase": Operation.FORGETTING,
@@ -40,7 +41,14 @@ JOBS: dict[str, Operation | None] = {  # by kind of job; each slice counts once
     "sleep": Operation.COMPRESSION,
 }
 
-_RETRIEVAL = frozenset({"/v1/recall", "/v1/memories/aggregate", "/v1/sessions/{session_id}/context"})
+_RETRIEVAL = frozenset(
+    {
+        "/v1/recall",
+        "/v1/memories/aggregate",
+        "/v1/sessions/{session_id}/context",
+        "/v1/cubes/shares/{share_id}/recall",
+    }
+)
 _WITH_MEMORIES = ("/v1/memories", "/v1/users/", "/v1/sessions/", "/v1/events/")
 
 
@@ -50,6 +58,8 @@ def of_route(method: str, route: str) -> Operation | None:
         return Operation.RETRIEVAL
     if method == "DELETE":
         return Operation.FORGETTING if route.startswith(_WITH_MEMORIES) else None
+    if (method, route) == ("POST", "/v1/erasures"):
+        return Operation.FORGETTING
     if method in {"POST", "PATCH"} and route.startswith("/v1/memories"):
         return Operation.UPDATING
     return None

@@ -33,6 +33,11 @@ def test_a_user_moves_by_file(service, run, tmp_path):
         shown = run("export", str(file), "--user", name)
         assert "memory" in shown.stdout
         assert not list(tmp_path.glob("*.part"))
+        assert file.stat().st_mode & 0o077 == 0
+        part = tmp_path / "part.jsonl"
+        run("export", str(part), "--user", name, "--type", "preference", "--include", "policy")
+        assert {json.loads(line)["record"] for line in part.read_text().splitlines()} == {"header", "policy", "trailer"}
+        run("import", str(part), "--user", f"{name}-3", "--apply-policy", "--dry-run")
         tried = run("import", str(file), "--user", f"{name}-2", "--dry-run")
         assert "Would be done" in tried.stdout
         assert client.get("/v1/memories", params={"user_id": f"{name}-2"}).json()["items"] == []
@@ -46,6 +51,9 @@ def test_what_is_refused_is_said(run, tmp_path):
     nobody = run("export", str(tmp_path / "x"), "--user", "nobody-at-all", code=1)
     assert "There is no such user" in nobody.stderr
     assert not (tmp_path / "x").exists()
+    missing = run("export", str(tmp_path / "no" / "x"), "--user", "nobody-at-all", code=1)
+    assert "No such file or directory" in missing.stderr
+    assert "Traceback" not in missing.stderr
     broken = tmp_path / "broken.jsonl"
     broken.write_text(json.dumps({"record": "header"}) + "\n")
     assert "line 1: /schema" in run("import", str(broken), "--user", "x", code=1).stderr

@@ -59,7 +59,13 @@ def test_a_user_goes_back_to_a_snapshot_and_forth_again(mneme, api, tmp_path):
     assert len(texts()) == 2
     assert "there is no snapshot monday" in mneme("rollback", "--user", user, "--to", "monday", code=1)
 
+    assert "tuesday" in mneme("snapshot", "delete", "tuesday", "--user", user)
+    assert "there is no snapshot tuesday" in mneme("snapshot", "delete", "tuesday", "--user", user, code=1)
+
     assert "user.rollback" in mneme("audit", "--user", user)
+    narrowed = mneme("audit", "--user", user, "--action", "user.rollback", "--from", "2026-01-01T00:00:00Z")
+    assert "user.rollback" in narrowed
+    assert "memory.create" not in narrowed
     file = tmp_path / "audit.jsonl"
     assert "Newest seal" in mneme("audit", "--export", str(file), "--training", "--user", user, "--verify")
     rows = [json.loads(line) for line in file.read_text().splitlines()]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.erasure import Erasure, Rest, Wording, rest_of, signature
-from app.domain.fingerprints import fingerprints
+from app.domain.fingerprints import fingerprints, spoken_words, wholes
 from app.domain.normalise import text_hash
 
 TEXTS = ["The user lives in Porto.", "The user lives in Porto since May.", "The user plays the cello."]
@@ -54,9 +54,18 @@ def test_what_holds_the_words_in_a_row_has_their_fingerprints(text, around, key)
 
 def test_statements_of_extraction_share_no_three_words_by_their_form():
     key = bytes(32)
-    erased = fingerprints(["The user lives in Porto."], key, own=False)
+    erased = wholes(["The user lives in Porto."], key)
     assert not erased & fingerprints(["The user lives in Oslo."], key)
     assert erased & fingerprints(["the user lives in porto"], key)
+
+
+def test_rare_words_of_a_statement_count_where_somebody_spoke_them():
+    key = bytes(32)
+    told = "The user has spoken of mountaineering in 4 conversations in March 2026."
+    erased = spoken_words([told], ["I love mountaineering!"], key)
+    assert erased & fingerprints(["Her mountaineering."], key)
+    assert not erased & fingerprints(["The user has spoken of climbing in 3 conversations in March 2026."], key)
+    assert not spoken_words([told], [], key)
 
 
 def test_a_signature_is_of_this_receipt_and_this_installation():

@@ -1,6 +1,6 @@
 """A gateway on a real socket for the HTTP tests, with a fresh project and an admin key for each test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -25,7 +25,13 @@ def token(served: Served, project: ProjectScope) -> str:
 
 
 @pytest.fixture
-def work(served: Served) -> Callable[[], None]:
+def api(served: Served, token: str) -> Iterator[httpx.Client]:
+    with served.client(token) as client:
+        yield client
+
+
+@pytest.fixture
+def work(served):
     """Run the jobs that are due."""
     runner = Runner(served.context, {"job": stages_for(served.context)["job"]})
 
@@ -34,9 +40,3 @@ def work(served: Served) -> Callable[[], None]:
             pass
 
     return run
-
-
-@pytest.fixture
-def api(served: Served, token: str) -> Iterator[httpx.Client]:
-    with served.client(token) as client:
-        yield client

@@ -122,6 +122,8 @@ FORGERIES = {
     "a version at another time": (
         "UPDATE memory_versions SET recorded_at = recorded_at - interval '1 day' WHERE change = 'patch'", "when"),
     "a salt that is gone": ("UPDATE memory_versions SET salt = NULL WHERE change = 'patch'", "without an erasure"),
+    "an act that is gone": ("DELETE FROM audit WHERE action = 'memory.update'", "taken out"),
+    "a version that is gone": ("DELETE FROM memory_versions WHERE change = 'patch'", "taken out"),
     "a seal that is gone": ("DELETE FROM audit_seals WHERE seq = 2", "missing"),
     "a seal that was changed": ("UPDATE audit_seals SET head = body WHERE seq = 2", "seal was changed"),
 }  # fmt: skip

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.http.test_cubes import texts
-from tests.support.cubes import remember
+from tests.support.cubes import remember, texts
 
 
 def made(api, work, kind: str, body: dict) -> dict:

@@ -83,7 +83,10 @@ def test_requests_that_succeed_are_operations(served, api):
     assert api.post("/v1/recall", json={"user_id": "ann", "query": "Where?"}).status_code == 200
     assert api.post("/v1/recall", json={"user_id": "ann"}).status_code == 422
     assert api.delete(f"/v1/memories/{made['id']}").status_code == 204
+    said = {"user_id": "ann", "session_id": "s", "role": "user", "content": "I live in Ghent."}
+    assert api.post("/v1/events", json={"events": [said]}).status_code == 202
+    assert api.post("/v1/erasures", json={"user_id": "ann", "session_id": "s"}).status_code == 202
     after = counted()
     grown = {operation: after[operation] - before[operation] for operation in after}
-    assert (grown["updating"], grown["retrieval"], grown["forgetting"]) == (2, 1, 1)
+    assert (grown["updating"], grown["retrieval"], grown["forgetting"]) == (2, 1, 2)
     assert grown["consolidation"] == 0

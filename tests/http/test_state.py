@@ -117,6 +117,8 @@ def test_what_has_expired_is_expired_before_any_sweep_and_may_be_said_again(api,
     assert api.get(f"/v1/memories/{memory['id']}").json()["status"] == "expired"
     assert memory["id"] not in listed(api)
     assert memory["id"] in listed(api, status="expired")
+    counted = api.get("/v1/users/anna").json()
+    assert (counted["memories"], counted["health"]["memories"]) == ({"expired": 1}, {"expired": {"fact": 1}})
     again = remember(api)
     assert again["id"] != memory["id"]
     assert api.get(f"/v1/memories/{memory['id']}").json()["version"] == 2

@@ -1,5 +1,6 @@
 """Cubes in tests: a user as lines, a file into a user by its job, and lines in a form in which two users compare."""
 
+import hashlib
 import io
 import json
 from collections import Counter
@@ -13,6 +14,7 @@ from app.domain.secrets import mask
 from app.services import cube_upload, cubes, jobs
 from app.services.cubes import Export
 
+FILE = {"Content-Type": "application/octet-stream"}
 ALL_PARTS = DEFAULT_PARTS | {"artefacts"}
 
 
@@ -79,3 +81,34 @@ def rewrite(served, project, memory_id: str, **fields) -> None:
     with served.context.db.transaction(UserScope(project.project_id, "anna")) as conn:
         for name, value in fields.items():
             conn.execute(f"UPDATE memories SET {name} = %s WHERE id = %s", (value, memory_id))
+
+
+def cube_of(api, user: str = "anna", **more) -> bytes:
+    answer = api.post("/v1/cubes/export", json={"user_id": user, **more})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/octet-stream"
+    return answer.content
+
+
+def lines_of(cube: bytes) -> list[dict]:
+    return [json.loads(line) for line in cube.splitlines()]
+
+
+def taken(api, work, cube: bytes, **query) -> dict:
+    answer = api.post("/v1/cubes/import", params=query, content=cube, headers=FILE)
+    assert answer.status_code == 202, answer.text
+    work()
+    job = api.get(answer.headers["location"]).json()
+    assert job["state"] == "done", job
+    return job
+
+
+def texts(api, user: str, **query) -> list[str]:
+    return [item["text"] for item in api.get("/v1/memories", params={"user_id": user, **query}).json()["items"]]
+
+
+def resealed(lines: list[dict]) -> bytes:
+    """Lines with a trailer that fits them and no signature, as another installation might write them."""
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines if line["record"] != "trailer")
+    end = {"record": "trailer", "counts": {}, "sha256": hashlib.sha256(body).hexdigest(), "signature": None}
+    return body + json.dumps(end).encode() + b"\n"

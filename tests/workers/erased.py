@@ -48,6 +48,11 @@ def erase_event(pipeline: Pipeline, event_id: UUID, *, derived_only: bool = Fals
         return erasures.event(conn, pipeline.project, event_id, asked, KEY)
 
 
+def erase_memory(pipeline: Pipeline, memory_id: UUID):
+    with pipeline.db.transaction(pipeline.user()) as conn:
+        return erasures.memory(conn, pipeline.user(), memory_id, order(TargetKind.MEMORY, memory_id), KEY)
+
+
 def verify(pipeline: Pipeline, receipt, user: str = "ann") -> dict[str, int]:
     with pipeline.db.transaction(pipeline.user(user)) as conn:
         return erasures.verify(conn, pipeline.user(user), receipt).found

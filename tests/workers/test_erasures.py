@@ -28,7 +28,8 @@ def test_every_table_of_users_is_known_to_the_erasure(private):
         rows = conn.execute(
             "SELECT table_name, array_agg(column_name::text) AS columns, array_agg(column_name::text)"
             " FILTER (WHERE data_type IN ('text', 'json', 'jsonb', 'ARRAY')) AS texts"
-            " FROM information_schema.columns WHERE table_schema = 'public' GROUP BY table_name"
+            " FROM information_schema.columns JOIN information_schema.tables t USING (table_schema, table_name)"
+            " WHERE table_schema = 'public' AND t.table_type = 'BASE TABLE' GROUP BY table_name"
         ).fetchall()
     owner.close()
     held = {entry.table: entry for entry in HELD}

@@ -4,15 +4,17 @@ from dataclasses import replace
 
 from app.domain.lifecycle import StateAction
 from app.domain.memory import MemoryType
+from app.domain.normalise import text_hash
 from app.domain.query import Narrowing
 from app.inference.llm import ModelFailedError
 from app.ledger.runner import Runner
 from app.services import lifecycle
 from app.services.lifecycle import Order
 from app.storage import changes, memory_edits, vectors
+from app.storage.memory_edits import MemoryDraft
 from tests.support.sleep_jobs import CLIMBS, asleep, climbs, remember, turns
 from tests.workers.conftest import START, Pipeline
-from tests.workers.erased import settle
+from tests.workers.erased import erase_event, erase_memory, settle, verify
 from workers.stages import stages_for
 
 REFLECTIONS = "SELECT * FROM memories WHERE type = 'reflection' ORDER BY id"
@@ -80,16 +82,56 @@ def test_a_model_that_fails_costs_its_words_only(pipeline):
     assert model.asked == 1
 
 
-def test_a_deleted_reflection_stays_away_and_a_deleted_memory_takes_it_along(pipeline):
+def test_a_deleted_reflection_stays_away(pipeline):
+    climbs(pipeline)
+    asleep(pipeline)
+    (made,) = pipeline.rows(REFLECTIONS)
+    erase_memory(pipeline, made["id"])
+    (left,) = pipeline.rows(REFLECTIONS)
+    assert (left["status"], left["text"]) == ("erased", "")
+    asleep(pipeline)
+    assert pipeline.rows(REFLECTIONS) == [left]
+
+
+def test_a_deleted_memory_takes_the_reflection_along_which_is_derived_anew_without_it(pipeline):
     members = climbs(pipeline)
     asleep(pipeline)
+    (made,) = pipeline.rows(REFLECTIONS)
+    assert "4 conversations" in made["text"]
+    receipt = erase_memory(pipeline, members[3])
+    assert pipeline.rows(REFLECTIONS) == []
+    assert not pipeline.rows("SELECT 1 FROM vectors WHERE target_id = %s", values=[made["id"]])
+    assert pipeline.rows("SELECT 1 FROM unindex WHERE target_id = %s", values=[made["id"]])
+    asleep(pipeline)
+    (again,) = pipeline.rows(REFLECTIONS)
+    assert again["text"] == "The user has spoken of climbing in 3 conversations between March and April 2026."
+    assert verify(pipeline, receipt) == {}
+
+
+def test_a_reflection_that_rests_on_too_little_after_an_erasure_does_not_come_back(pipeline):
+    climbs(pipeline, 3)
+    asleep(pipeline)
+    (event,) = pipeline.rows("SELECT id FROM events WHERE content = %s", values=[CLIMBS[0]])
+    receipt = erase_event(pipeline, event["id"])
+    asleep(pipeline)
+    assert pipeline.rows(REFLECTIONS) == []
+    assert verify(pipeline, receipt) == {}
+
+
+def test_a_reflection_that_an_app_has_reworded_keeps_those_words(pipeline):
+    members = climbs(pipeline)
+    asleep(pipeline)
+    (made,) = pipeline.rows(REFLECTIONS)
+    own = "Ann is a climber."
     with pipeline.db.transaction(pipeline.user()) as conn:
         changes.lock_user(conn, pipeline.user())
-        memory_edits.erase(conn, pipeline.user(), [members[0]], actor="key:test")
-    (made,) = pipeline.rows(REFLECTIONS)
-    assert (made["status"], made["text"]) == ("erased", "")
-    asleep(pipeline)
-    assert pipeline.rows(REFLECTIONS) == [made]
+        draft = MemoryDraft(own, text_hash(own), MemoryType.REFLECTION, 0.5, 0.5, subject="user", attribute="recurring")
+        memory_edits.patch(conn, pipeline.user(), made["id"], draft, actor="key:test")
+    erase_memory(pipeline, members[0])
+    (left,) = pipeline.rows(REFLECTIONS)
+    assert (left["status"], left["text"]) == ("active", own)
+    texts = pipeline.rows("SELECT text FROM memory_versions WHERE memory_id = %s ORDER BY version", values=[made["id"]])
+    assert [row["text"] for row in texts] == ["", own]
 
 
 def test_a_reflection_on_what_has_ended_is_withdrawn_and_made_anew_of_what_remains(pipeline):

@@ -88,6 +88,8 @@ def _check(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str
         return "write"
     reading = Reading(**state.get("reading", {}))
     errors = cube_import.check_lines(piece, columns, reading)
+    if taking.apply_policy and not errors:
+        errors = cube_import.check_policy(piece)
     if state["piece"] == 0:
         header = orjson.loads(piece.data.split(b"\n", 1)[0])
         state["header"] = {name: header.get(name) for name in ("project_id", "user_id", "model")}
@@ -124,8 +126,8 @@ def _write(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str
         changes.lock_user(conn, taking.target)
         taken = cube_import.write(conn, taking.target, piece, rules)
         _keep(taking, conn, state, taken)
-    if taking.apply_policy and not taking.job.dry_run:
-        _put_policy(taking, piece)
+    if taking.apply_policy:
+        _put_policy(taking, piece, counts)
     for name, n in taken.counts.items():
         counts[name] = counts.get(name, 0) + n
     state["piece"] += 1
@@ -141,11 +143,13 @@ def _keep(taking: Taking, conn: Any, state: dict[str, Any], taken: Taken) -> Non
         job_items.add(conn, taking.project, taking.job.id, kept)
 
 
-def _put_policy(taking: Taking, piece: cube_files.Piece) -> None:
-    for _, raw in cube_import.numbered(piece):
-        if raw.startswith(b'{"record":"policy"'):
-            with taking.context.db.transaction(taking.project) as conn:
-                policy.put(conn, taking.project, None, orjson.loads(raw)["body"])
+def _put_policy(taking: Taking, piece: cube_files.Piece, counts: dict[str, int]) -> None:
+    for _, line in cube_import.policies_in(piece):
+        counts["policy_replaced"] = 1
+        if taking.job.dry_run:
+            continue
+        with taking.context.db.transaction(taking.project) as conn:
+            policy.put_foreign(conn, taking.project, line["preset"], line["body"])
 
 
 def _embed(taking: Taking, _state: dict[str, Any], counts: dict[str, int]) -> str:
