@@ -13,6 +13,7 @@ from app.domain.dates import CalendarDate
 from app.domain.erasure import Erasure, Order, TargetKind
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.normalise import normal_key, text_hash
+from app.domain.strength import USED
 from app.errors import FieldError, InvalidInputError, PreconditionRequiredError
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
 from app.http.erasures import erase, order_of
@@ -141,6 +142,9 @@ def create(edge: WriteEdge, body: MemoryCreate) -> Response:
         memory, fresh = memories.create(conn, scope, memory_id, new, encoded, actor=edge.caller.actor)
         if fresh:
             edge.audit(conn, scope, "memory.create", ("memory", str(memory.id)))
+        else:  # said again, so it fades anew
+            lifecycle.note_uses(conn, scope, {memory.id: USED}, now)
+            memory = memories.get(conn, scope, memory.id)
         return tagged(memory, view(conn, scope, now), status=201 if fresh else 200)
 
     response = edge.write(scope, store)

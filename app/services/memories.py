@@ -25,7 +25,7 @@ from app.errors import (
 )
 from app.inference.protocol import Encoder
 from app.services import erasures, policy
-from app.storage import changes, erasing, events, memories, memory_edits, vectors, work
+from app.storage import changes, erasing, events, memories, memory_edits, reflections, vectors, work
 from app.storage import links as link_store
 from app.storage.db import Connection
 from app.storage.links import Link
@@ -167,6 +167,8 @@ def patch(  # noqa: PLR0913 - what, by whom, over which version
     if same not in {None, memory_id}:
         raise SameTextError("Another active memory says the same.", errors=(FieldError("/text", f"is {same}", "same"),))
     memory_edits.patch(conn, scope, memory_id, draft, actor=actor)
+    if (draft.text, draft.subject) != (memory.text, memory.subject):
+        reflections.withdraw(conn, scope, reworded=memory_id)
     if encoded is not None:
         store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, INDEX)

@@ -11,7 +11,7 @@ from app.domain.versions import differences
 from app.errors import FieldError, NotFoundError, PreconditionFailedError
 from app.services import memories
 from app.services.memories import Encoded, SameTextError
-from app.storage import changes, version_rows, versions, work
+from app.storage import changes, reflections, version_rows, versions, work
 from app.storage import memories as memory_store
 from app.storage.db import Connection
 from app.storage.versions import Brought, HistoryEntry, MemoryVersion
@@ -73,6 +73,7 @@ def restore(conn: Connection, project: Scope, wanted: Wanted, encoded: Encoded) 
     versions.bring_back(conn, scope, [Brought(memory_id, old.version, said, old.status, lasting=True)], at)
     reason = f"version {old.version}"
     version_rows.record(conn, scope, [(memory_id, "restore", reason)], at, actor=wanted.actor)
+    reflections.withdraw(conn, scope, reworded=memory_id if old.text != memory.text else None)
     if old.text != memory.text:
         memories.store_vectors(conn, scope, memory_id, encoded)
     work.enqueue(conn, scope, memories.INDEX)

@@ -16,9 +16,11 @@ from app.domain.lexical import TEXT_LENGTH, document_vector
 from app.domain.memory import MemoryStatus, MemoryType
 from app.domain.memory_writes import ChangedMemory, Decided, KnownMemory, MemoryWrites, NewMemory
 from app.domain.scope import UserScope
-from app.storage import entities, links, vectors
+from app.storage import entities, links, reflections, vectors
 from app.storage.db import Connection, Row
 from app.storage.version_rows import record
+
+ENDED = frozenset({MemoryStatus.SUPERSEDED, MemoryStatus.INVALIDATED})
 
 
 class StaleDecisionError(Exception):
@@ -138,6 +140,8 @@ def write(conn: Connection, scope: UserScope, writes: MemoryWrites, at: datetime
     versions = [(item.known.neighbour.id, item.change, item.reason) for item in writes.changed]
     versions += [(memory.id, "add", memory.reason) for memory in writes.new]
     record(conn, scope, versions, at, candidates=_causes(writes.decided))
+    if any(item.known.neighbour.status in ENDED for item in writes.changed):
+        reflections.withdraw(conn, scope)
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO memory_sources (memory_id, event_id, project_id, user_id) VALUES (%s, %s, %s, %s)"

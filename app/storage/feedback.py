@@ -5,8 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.feedback import Feedback, FeedbackSignal, Judgement
+from app.domain.memory import MemoryStatus
 from app.domain.scope import Scope, UserScope
-from app.storage import memory_edits
+from app.storage import memory_edits, reflections
 from app.storage.db import Connection, Row
 
 COLUMNS = "id, user_id, memory_id, signal, note, query, created_at"
@@ -81,6 +82,8 @@ def apply(  # noqa: PLR0913 - what, on which word, by whom
     conn.execute(JUDGE, values)
     memory_edits.close_version(conn, scope, memory_id)
     conn.execute(memory_edits.RECORD, values | {"change": "feedback", "reason": signal.value, "actor": actor})
+    if judgement.status is MemoryStatus.INVALIDATED or signal is FeedbackSignal.PRIVATE:
+        reflections.withdraw(conn, scope)
 
 
 def _feedback(row: Row) -> Feedback:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from app.domain.decay import Kept
 from app.domain.lifecycle import State
-from app.domain.memory import Memory
+from app.domain.memory import Memory, MemoryStatus
 from app.domain.scope import ProjectScope, UserScope
-from app.storage import memory_edits
+from app.storage import memory_edits, reflections
 from app.storage.db import Connection
 from app.storage.memories import ARCHIVED_BY_DECAY, NOW, to_memory
 
@@ -171,6 +171,8 @@ def set_state(conn: Connection, scope: UserScope, memory_id: UUID, state: State,
     conn.execute(SET_STATE, _whose(scope) | values)
     memory_edits.close_version(conn, scope, memory_id)
     conn.execute(memory_edits.RECORD, _whose(scope) | values | {"change": "state", "reason": reason, "actor": actor})
+    if state.status is MemoryStatus.INVALIDATED:
+        reflections.withdraw(conn, scope)
 
 
 def _whose(scope: UserScope) -> dict[str, Any]:

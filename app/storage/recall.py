@@ -61,7 +61,7 @@ WHERE e.project_id = %(project)s AND e.user_id = %(user)s AND e.id = ANY (%(ids)
 # A turn that only supports statements that no longer hold; for `latest_only`.
 OUTDATED = """
 EXISTS (SELECT 1 FROM memory_sources s JOIN memories m ON m.id = s.memory_id WHERE s.event_id = e.id
-        AND m.status IN ('superseded', 'invalidated', 'merged')
+        AND m.status IN ('superseded', 'invalidated', 'merged') AND m.type <> 'reflection'
         AND (%(as_of)s::timestamptz IS NULL OR m.live_until <= %(as_of)s))
 AND NOT EXISTS (SELECT 1 FROM memory_sources s JOIN memories m ON m.id = s.memory_id WHERE s.event_id = e.id
                 AND (m.status = 'active' OR m.live_until > %(as_of)s))
