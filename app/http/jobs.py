@@ -8,12 +8,13 @@ from fastapi import Query
 from starlette.responses import Response
 
 from app.domain.access import KeyScope
+from app.domain.scope import UserScope
 from app.errors import FieldError, InvalidInputError
 from app.http.deps import ReadEdge, WriteEdge, answer, operation, router
 from app.http.idempotency import Reply
 from app.http.paging import Cursor, Limit, Page
 from app.http.schemas.job import JobAnswer, JobCreate, JobItemAnswer, JobItemPage, JobKind, JobPage, JobScope, JobState
-from app.services import jobs
+from app.services import jobs, users
 from app.storage.db import Connection
 from app.storage.jobs import Job
 
@@ -24,7 +25,7 @@ api = router("jobs")
     "/v1/jobs",
     response_model=JobAnswer,
     status_code=202,
-    **operation("jobs_create", KeyScope.ADMIN, "POST", body=True),
+    **operation("jobs_create", KeyScope.ADMIN, "POST", 404, body=True),
 )
 def create(edge: WriteEdge, body: JobCreate) -> Response:
     """Ask for a run; its progress is at the `Location`."""
@@ -34,6 +35,8 @@ def create(edge: WriteEdge, body: JobCreate) -> Response:
     job_id = edge.context.new_id()
 
     def store(conn: Connection) -> Reply:
+        if "user_id" in about:
+            users.check(conn, UserScope(scope.project_id, about["user_id"]))
         job = jobs.create(
             conn, scope, job_id, body.kind.value, about, dry_run=bool(body.dry_run), actor=edge.caller.actor
         )

@@ -251,5 +251,8 @@ def test_a_sleep_is_over_users_not_sessions(api):
     body = {"kind": "sleep", "scope": {"user_id": "anna", "session_id": "s1"}}
     refused = api.post("/v1/jobs", json=body)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/scope/session_id")
-    job = api.post("/v1/jobs", json={"kind": "sleep", "scope": {"user_id": "anna"}, "dry_run": True})
+    body = {"kind": "sleep", "scope": {"user_id": "anna"}, "dry_run": True}
+    assert api.post("/v1/jobs", json=body).json()["detail"] == "There is no such user."
+    api.post("/v1/memories", json={"user_id": "anna", "text": "Anna likes tea."}).raise_for_status()
+    job = api.post("/v1/jobs", json=body)
     assert (job.status_code, job.json()["kind"], job.json()["dry_run"]) == (202, "sleep", True)
