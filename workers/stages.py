@@ -11,7 +11,7 @@ from workers.extract.stage import run as extract
 from workers.index.stage import STAGES as INDEX_STAGES
 from workers.lifecycle.decay import run as decay
 from workers.lifecycle.evolve import run as evolve
-from workers.lifecycle.rollback import run as rollback
+from workers.lifecycle.rollback_all import run as rollback
 from workers.lifecycle.sleep import run as sleep
 from workers.lifecycle.tidy import run as tidy
 from workers.maintain import cubes

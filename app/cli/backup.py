@@ -14,6 +14,7 @@ from app.cli.failure import CommandError
 from app.context import open_database
 from app.embedded import archive, restoring
 from app.embedded.archive import Manifest
+from app.embedded.home import Home
 from app.erasure_log import ErasureList
 from app.ledger.replaying import replay
 from app.settings import Settings
@@ -65,12 +66,22 @@ def restore(
         out.print(f"{again} erasures were done again.")
         return
     assert file is not None  # noqa: S101 - one of the two is given
+    settings = Settings()
+    listed = Home(settings.mneme_home.expanduser().absolute()).erasure_log
+    known = listed.exists()
     with progress() as bar:
         task = bar.add_task("Restoring", total=None)
         manifest, again = restoring.restore(
-            Settings(), file, lambda done, total: bar.update(task, completed=done, total=total), force=force
+            settings, file, lambda done, total: bar.update(task, completed=done, total=total), force=force
         )
     show(manifest, f"Restored from {file}")
+    if not known:
+        out.print(
+            f"There was no list of erasures ({listed}), so what was erased after the backup is back. If it was made on"
+            " another machine, copy the list from there before you start the service: the start erases it again.",
+            style="yellow",
+            soft_wrap=True,
+        )
     out.print(f"{again} erasures made since were done again. Start the service with `mneme serve`.")
 
 

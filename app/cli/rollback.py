@@ -1,12 +1,13 @@
 """`mneme rollback`: bring a user's memories back to what was known at a snapshot or a time."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from app.cli.client import connect
 from app.cli.console import out
+from app.cli.failure import CommandError
 from app.cli.jobs import follow, show_counts, show_items
 from app.cli.snapshot import find
 from app.settings import Settings
@@ -18,14 +19,18 @@ def register(root: typer.Typer) -> None:
 
 
 def rollback(
-    user: Annotated[str, typer.Option("--user", "-u", help="Whose memories.")],
     to: Annotated[str, typer.Option(help="A snapshot (name or id), or a time like 2026-05-04T10:00:00+01:00.")],
     *,
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Whose memories.")] = None,
+    all_users: Annotated[bool, typer.Option("--all-users", help="Those of everybody in the project.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would change, change nothing.")] = False,
 ) -> None:
     """Make the memories what they were known to be then. Nothing is lost: it can be rolled back itself."""
+    if (user is None) == (not all_users):
+        raise CommandError("say whose memories: --user NAME, or --all-users")
     with connect(Settings()) as service:
-        body = {"user_id": user, "dry_run": dry_run}
+        whose = {"user_id": user} if user is not None else {"all_users": True}
+        body: dict[str, Any] = whose | {"dry_run": dry_run}
         moment = _moment(to)
         body |= {"known_at": moment} if moment else {"snapshot_id": find(service, to, user)["id"]}
         job = follow(service, "Comparing" if dry_run else "Rolling back", service.post("/v1/cubes/rollback", body))
@@ -33,7 +38,8 @@ def rollback(
         show_items(service, job)
     show_counts(job, "Would change" if dry_run else "Changed")
     if undo:
-        out.print(f"To undo it: mneme rollback --user {user} --to {undo}", soft_wrap=True)
+        who = f"--user {user}" if user is not None else "--all-users"
+        out.print(f"To undo it: mneme rollback {who} --to {undo}", soft_wrap=True)
 
 
 def _moment(text: str) -> str | None:

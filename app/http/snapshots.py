@@ -147,13 +147,17 @@ def diff(
     **operation("cubes_rollback", KeyScope.ADMIN, "POST", 404, body=True),
 )
 def rollback(edge: WriteEdge, body: RollbackCreate) -> Response:
-    """Bring a user's memories back to what was known at a snapshot or a time. It is a job, with its progress at
-    `Location`, and what it changes and why in its items. What was erased stays erased, events stay as they are, and
-    the rollback can itself be rolled back, to the `undo_known_at` of its counts.
+    """Bring a user's memories, or everybody's, back to what was known at a snapshot or a time. It is a job, with its
+    progress at `Location`, and what it changes and why in its items. What was erased stays erased, events stay as they
+    are, and the rollback can itself be rolled back, to the `undo_known_at` of its counts.
     """
     edge.caller.whole_project()
-    scope = edge.caller.user(body.user_id)
     project = edge.caller.project
+    if (body.user_id is None) == (not body.all_users):
+        field = FieldError("/user_id", "give either this or all_users", "invalid")
+        raise InvalidInputError("A rollback is of one user or of all.", errors=(field,))
+    user_id = body.user_id
+    scope = edge.caller.user(user_id) if user_id is not None else None
     if (body.snapshot_id is None) == (body.known_at is None):
         field = FieldError("/known_at", "give either this or snapshot_id", "invalid")
         raise InvalidInputError("A rollback goes to one snapshot or to one time.", errors=(field,))
@@ -166,18 +170,23 @@ def rollback(edge: WriteEdge, body: RollbackCreate) -> Response:
         known_at = body.known_at
         if body.snapshot_id is not None:
             snapshot = snapshots.get(conn, project, body.snapshot_id)
-            if snapshot.user_id not in {"", body.user_id}:
+            if snapshot.user_id not in {"", user_id}:
                 field = FieldError("/snapshot_id", "is of another user", "invalid")
                 raise InvalidInputError("The snapshot is of another user.", errors=(field,))
             known_at = snapshot.at
         assert known_at is not None  # noqa: S101 - one of the two is given
-        users.check(conn, scope)
-        about = {"user_id": body.user_id, "known_at": known_at.isoformat()}
+        if scope is not None:
+            users.check(conn, scope)
+        about = {"user_id": user_id} if user_id is not None else {}
+        about |= {"known_at": known_at.isoformat()}
         about |= {"snapshot_id": str(body.snapshot_id)} if body.snapshot_id is not None else {}
         dry_run = bool(body.dry_run)
         job = jobs.create(conn, project, job_id, KIND, about, dry_run=dry_run, actor=edge.caller.actor)
-        target = ("user", body.user_id)
-        edge.audit(conn, scope, "user.rollback", target, known_at=about["known_at"], dry_run=dry_run, job_id=job.id)
+        said = {"known_at": about["known_at"], "dry_run": dry_run, "job_id": job.id}
+        if scope is not None:
+            edge.audit(conn, scope, "user.rollback", ("user", scope.user_id), **said)
+        else:
+            edge.audit(conn, project, "project.rollback", ("project", str(project.project_id)), **said)
         return Reply(job_answer(job), 202, {"Location": f"/v1/jobs/{job.id}"})
 
     response = edge.write(project, store)

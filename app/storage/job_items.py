@@ -32,11 +32,14 @@ def add(conn: Connection, scope: Scope, job_id: UUID, items: Sequence[JobItem]) 
         )
 
 
-def counts(conn: Connection, scope: Scope, job_id: UUID) -> dict[str, int]:
-    """How many items of each action the job has: right also when a slice was killed after its work."""
+def counts(conn: Connection, scope: Scope, job_id: UUID, user_id: str | None = None) -> dict[str, int]:
+    """How many items of each action the job has, in all or about one user: right also when a slice was killed after
+    its work.
+    """
     rows = conn.execute(
-        "SELECT action, count(*) AS n FROM job_items WHERE project_id = %s AND job_id = %s GROUP BY action",
-        (scope.project_id, job_id),
+        "SELECT action, count(*) AS n FROM job_items WHERE project_id = %(project)s AND job_id = %(job)s"
+        " AND (%(user)s::text IS NULL OR user_id = %(user)s) GROUP BY action",
+        {"project": scope.project_id, "job": job_id, "user": user_id},
     ).fetchall()
     return {row["action"]: row["n"] for row in rows}
 

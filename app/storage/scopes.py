@@ -30,3 +30,13 @@ def users_of(conn: Connection, scope: ProjectScope, after: str, limit: int) -> l
         {"project": scope.project_id, "after": after, "limit": limit},
     ).fetchall()
     return [UserScope(scope.project_id, row["user_id"]) for row in rows]
+
+
+def count_users_of(conn: Connection, scope: ProjectScope) -> int:
+    """How many these are."""
+    row = conn.execute(
+        "SELECT count(*) AS n FROM (SELECT user_id FROM events WHERE project_id = %(project)s"
+        " UNION SELECT user_id FROM memories WHERE project_id = %(project)s) u",
+        {"project": scope.project_id},
+    ).fetchone()
+    return int(row["n"]) if row else 0

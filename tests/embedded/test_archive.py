@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.cli import backup as commands
 from app.domain.scope import ProjectScope
 from app.embedded import archive, restoring
 from app.embedded.home import EmbeddedError, Home
@@ -21,6 +22,10 @@ INSERT = """
 INSERT INTO events (id, project_id, user_id, session_id, client_id, role, content, occurred_at, utc_offset, metadata,
     content_hash) VALUES (%(id)s, %(p)s, %(u)s, 's', 'e', 'user', 'x', now(), 0, '{}', 'x')
 """
+
+
+GONE = {"user_id": "anna", "kind": "event", "target_id": str(EVENT), "derived_only": False,
+        "erased_at": "2999-01-01T00:00:00+00:00", "events": [str(EVENT)], "memories": []}  # fmt: skip
 
 
 def nothing(_done: int, _total: int) -> None:
@@ -75,9 +80,7 @@ def users(home: Home) -> list[str]:
 
 def test_a_restore_into_a_new_home_erases_again_what_its_log_names(homes, backup):
     home = Home.open(homes / "b")
-    entry = {"id": str(uuid4()), "project_id": str(PROJECT.project_id), "user_id": "anna", "kind": "event",
-             "target_id": str(EVENT), "derived_only": False, "erased_at": "2999-01-01T00:00:00+00:00",
-             "events": [str(EVENT)], "memories": []}  # fmt: skip
+    entry = {"id": str(uuid4()), "project_id": str(PROJECT.project_id)} | GONE
     ErasureFile(home.erasure_log).append(entry)
     settings = Settings(mneme_home=home.path, database_url=None)
     manifest, again = restoring.restore(settings, backup, nothing, force=False)
@@ -92,6 +95,17 @@ def test_a_restore_into_a_new_home_erases_again_what_its_log_names(homes, backup
     with pytest.raises(EmbeddedError, match=r"damaged|no backup"):
         restoring.restore(settings, damaged, nothing, force=True)
     assert users(home) == ["ben"], "a refused restore leaves what was there"
+
+
+def test_a_restore_without_a_list_of_erasures_says_so(homes, backup, monkeypatch, capsys):
+    home = Home.open(homes / "c")
+    monkeypatch.setenv("MNEME_HOME", str(home.path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    commands.restore(backup, force=True)
+    assert "no list of erasures" in capsys.readouterr().out
+    ErasureFile(home.erasure_log).append({"id": str(uuid4()), "project_id": str(PROJECT.project_id)} | GONE)
+    commands.restore(backup, force=True)
+    assert "no list of erasures" not in capsys.readouterr().out
 
 
 def test_a_backup_replaces_no_file(homes, backup):

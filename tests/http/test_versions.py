@@ -175,6 +175,7 @@ def test_a_key_of_one_user_sees_its_own_snapshots(api, served, project):
 
 
 def test_a_rollback_is_refused_with_a_pointer(api):
+    told(api)
     snapshot = api.post("/v1/cubes/snapshots", json={"user_id": "ben", "name": "n"}).json()["id"]
     late = (utc_now() + timedelta(days=1)).isoformat()
     for body, status, pointer in (
@@ -183,6 +184,10 @@ def test_a_rollback_is_refused_with_a_pointer(api):
         ({"known_at": late}, 422, "/known_at"),
         ({"snapshot_id": snapshot}, 422, "/snapshot_id"),
         ({"snapshot_id": str(uuid4())}, 404, None),
+        ({"user_id": None, "known_at": "2025-01-01T00:00:00Z"}, 422, "/user_id"),
+        ({"all_users": True, "known_at": "2025-01-01T00:00:00Z"}, 422, "/user_id"),
+        ({"user_id": None, "all_users": True, "snapshot_id": snapshot}, 422, "/snapshot_id"),
+        ({"user_id": "nobody", "known_at": "2025-01-01T00:00:00Z"}, 404, None),
     ):
         answer = api.post("/v1/cubes/rollback", json={"user_id": "anna", **body})
         assert answer.status_code == status, answer.text
@@ -190,7 +195,7 @@ def test_a_rollback_is_refused_with_a_pointer(api):
 
 
 def test_a_rollback_is_a_job(api):
-    api.post("/v1/memories", json={"user_id": "anna", "text": "Anna keeps bees."}).raise_for_status()
+    told(api)
     snapshot = api.post("/v1/cubes/snapshots", json={"user_id": "anna", "name": "n"}).json()
     job = api.post("/v1/cubes/rollback", json={"user_id": "anna", "snapshot_id": snapshot["id"], "dry_run": True})
     assert job.status_code == 202

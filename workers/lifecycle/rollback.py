@@ -31,7 +31,7 @@ def run(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) ->
     while True:
         known = _encode(context, snapshots.texts(planned), known, lease)
         with context.db.transaction(user) as conn:
-            if job_items.counts(conn, user, job.id):  # a slice of this job was killed after its work
+            if job_items.counts(conn, user, job.id, user.user_id):  # a slice of this job was killed after its work
                 break
             if job.dry_run:
                 snapshots.show(conn, user, job.id, to)
@@ -46,7 +46,7 @@ def run(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) ->
             context.hints.send(WorkKind.INDEX)
             break
     with context.db.transaction(user) as conn:
-        counted = job_items.counts(conn, user, job.id)
+        counted = job_items.counts(conn, user, job.id, user.user_id)
         undo = snapshots.undo_to(conn, user, job.id)
     counts: dict[str, Any] = {kind.value: counted.get(kind.value, 0) for kind in StepKind}
     total = sum(counts.values())

@@ -128,9 +128,12 @@ class SnapshotDiff(AnswerModel):
 
 
 class RollbackCreate(RequestModel):
-    """Bring a user's memories back to a snapshot or to a recorded time; exactly one of the two is given."""
+    """Bring memories back to a snapshot or to a recorded time; exactly one of the two is given, and exactly one of
+    `user_id` and `all_users`.
+    """
 
-    user_id: AppId
+    user_id: Annotated[AppId | None, Field(description="whose memories")] = None
+    all_users: Annotated[Flag | None, Field(description="those of everybody in the project")] = None
     snapshot_id: UUID | None = None
     known_at: Instant | None = None
     dry_run: Annotated[Flag | None, Field(description="list what would be done, change nothing")] = None
