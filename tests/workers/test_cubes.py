@@ -202,3 +202,19 @@ def test_a_piece_that_is_done_twice_changes_nothing(pipeline):
     pipeline.run("job")
     finished(pipeline.context, pipeline.user("ben"), job_id)
     assert comparable(export(pipeline.context, pipeline.user("ben"))) == comparable(out)
+
+
+def test_versions_of_an_older_file_take_what_they_did_not_keep_from_their_memory(pipeline):
+    """Else a rollback to the time of the import would take the expiry away."""
+    talk(pipeline)
+    pipeline.rows("UPDATE memories SET expires_at = '2090-01-01', flagged = true RETURNING id")
+    lines = [json.loads(line) for line in export(pipeline.context, pipeline.user())[:-1]]
+    for line in lines:
+        if line["record"] == "version":
+            for name in ("expires_at", "review_at", "flagged"):
+                del line[name]
+    body = [json.dumps(line).encode() + b"\n" for line in lines]
+    end = {"record": "trailer", "sha256": hashlib.sha256(b"".join(body)).hexdigest(), "signature": None}
+    take(pipeline, pipeline.user("ben"), [*body, json.dumps(end).encode()])
+    kept = pipeline.rows("SELECT DISTINCT expires_at::date::text AS until, flagged FROM memory_versions", "ben")
+    assert kept == [{"until": "2090-01-01", "flagged": True}]
