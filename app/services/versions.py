@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.domain.lifecycle import FrozenMemoryError
 from app.domain.memory import Memory, MemoryStatus
 from app.domain.normalise import text_hash
 from app.domain.scope import Scope, UserScope
@@ -47,7 +48,7 @@ def find(conn: Connection, scope: Scope, memory_id: UUID, version: int) -> Memor
 def restore(conn: Connection, project: Scope, wanted: Wanted, encoded: Encoded) -> tuple[Memory, int]:
     """Make the content and the status of an old version a new one; answers also the version before. Nothing happens
     where they are what the memory has. `encoded` is the old text. Raises NotFoundError,
-    PreconditionFailedError, and SameTextError when another active memory says the same.
+    PreconditionFailedError, FrozenMemoryError, and SameTextError when another active memory says the same.
     """
     memory_id = wanted.memory_id
     scope = UserScope(project.project_id, memories.get(conn, project, memory_id).user_id)
@@ -62,6 +63,8 @@ def restore(conn: Connection, project: Scope, wanted: Wanted, encoded: Encoded) 
     newest = versions.one(conn, scope, memory_id, memory.version)
     if newest is not None and not differences(newest.values(), old.values()):
         return memory, memory.version
+    if memory.frozen:  # the old version is not: it would be thawed by the way
+        raise FrozenMemoryError("The memory is frozen; unfreeze it first.")
     said = text_hash(old.text)
     same = memory_store.active_by_hash(conn, scope, said) if old.status == MemoryStatus.ACTIVE else None
     if same not in {None, memory_id}:

@@ -174,6 +174,17 @@ def test_a_key_of_one_user_sees_its_own_snapshots(api, served, project):
         assert anna.get("/v1/audit").status_code == 403
 
 
+def test_a_frozen_memory_is_not_thawed_by_an_old_version(api):
+    memory = patched(api, told(api), text="The user lives in Porto.")
+    path = f"/v1/memories/{memory['id']}"
+    api.post(f"{path}/state", json={"action": "freeze"}).raise_for_status()
+    refused = restored(api, memory, 1)
+    assert (refused.status_code, refused.json()["code"]) == (409, "memory_frozen")
+    assert api.get(path).json()["frozen"]
+    api.post(f"{path}/state", json={"action": "unfreeze"}).raise_for_status()
+    assert restored(api, memory, 1).json()["text"] == "The user lives in Warsaw."
+
+
 def test_a_rollback_is_refused_with_a_pointer(api):
     told(api)
     snapshot = api.post("/v1/cubes/snapshots", json={"user_id": "ben", "name": "n"}).json()["id"]
