@@ -46,7 +46,9 @@ def runner(handlers: Mapping[str, JobHandler]) -> Callable[[ProcessContext, Work
         outcome = handlers[job.kind](context, scope, job, lease)
         with context.db.transaction(scope) as conn:
             job_progress.note(conn, scope, job_id, outcome)
-            if not outcome.finished:
+            if outcome.finished:
+                job_progress.unname(conn, scope, job_id)
+            else:
                 work.enqueue(conn, scope, WorkKind.JOB, key=item.key)
             work.complete(conn, item)
         context.metrics.operated(JOBS.get(job.kind), context.monotonic() - started)

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from app.domain.scope import Scope, UserScope
 from app.domain.work import WorkItem, WorkKind
 from app.errors import LeaseLostError
+from app.storage import job_progress
 from app.storage.db import Connection, Row
 
 MAX_ATTEMPTS = 8  # failures of its own making before a unit is dead: about two minutes of backoff
@@ -147,6 +148,7 @@ def record_dead(conn: Connection, item: WorkItem, error: str, job_id: UUID) -> N
             "UPDATE jobs SET state = 'failed', error = %s, finished_at = now() WHERE id = %s",
             (error[:2000], UUID(item.key)),
         )
+        job_progress.unname(conn, item.scope, UUID(item.key))
         return
     scope = {"user_id": item.user_id} | ({"session_id": item.session_id} if item.session_id else {})
     conn.execute(
@@ -154,6 +156,7 @@ def record_dead(conn: Connection, item: WorkItem, error: str, job_id: UUID) -> N
         " VALUES (%s, %s, %s, %s, 'failed', %s, 'pipeline', now(), now())",
         (job_id, item.project_id, item.kind, Jsonb(scope), error[:2000]),
     )
+    job_progress.unname(conn, item.scope, job_id, unit=item.id)
 
 
 def is_urgent(conn: Connection, item: WorkItem) -> bool:
