@@ -14,7 +14,7 @@ from app.domain.scope import Scope, UserScope
 from app.domain.versions import Step, StepKind, steps
 from app.domain.work import WorkKind
 from app.errors import ConflictError, FieldError, NotFoundError
-from app.storage import changes, job_items, past, snapshots, vectors, version_rows, versions, work
+from app.storage import changes, job_items, past, snapshots, tombstones, vectors, version_rows, versions, work
 from app.storage.db import Connection
 from app.storage.past import Between
 from app.storage.snapshots import Snapshot
@@ -101,11 +101,15 @@ class Encoding:
     dense: Mapping[str, npt.NDArray[np.float32]]
 
 
-def roll_back(conn: Connection, scope: UserScope, job_id: UUID, to: datetime, encoding: Encoding) -> None:
-    """Do it in one transaction under the user's lock, so that nobody sees half of it. Raises RollbackStaleError when a
-    text that comes back has no vector in `encoding`.
+def roll_back(  # noqa: PLR0913, PLR0917 - whose, to when, with what was made ready since when
+    conn: Connection, scope: UserScope, job_id: UUID, to: datetime, encoding: Encoding, since: datetime
+) -> None:
+    """Do it in one transaction under the user's lock, so that nobody sees half of it. `encoding` is of a plan that was
+    read at `since`: raises ErasedMeanwhileError when something was erased after it, RollbackStaleError when a text that
+    comes back has no vector in it.
     """
     at = changes.lock_user(conn, scope)
+    tombstones.check(conn, scope, since)
     planned = plan(conn, scope, to)
     if any(text not in encoding.dense for text in texts(planned)):
         raise RollbackStaleError
@@ -126,12 +130,6 @@ def roll_back(conn: Connection, scope: UserScope, job_id: UUID, to: datetime, en
     if doing:
         work.enqueue(conn, scope, WorkKind.INDEX)
         work.enqueue_tidy(conn, scope)
-
-
-def show(conn: Connection, scope: UserScope, job_id: UUID, to: datetime) -> None:
-    """Note what a rollback would do; under the user's lock, because an erasure leaves nothing that was seen before."""
-    changes.lock_user(conn, scope)
-    job_items.add(conn, scope, job_id, items(scope, plan(conn, scope, to)))
 
 
 def undo_to(conn: Connection, scope: UserScope, job_id: UUID) -> datetime | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.scope import UserScope
-from app.storage import changes, idempotency, tombstones, unindex
+from app.storage import changes, idempotency, job_progress, tombstones, unindex
 from app.storage.db import Connection
 from app.storage.erasure_tables import HELD, Held
 
@@ -79,28 +79,12 @@ def user(conn: Connection, scope: UserScope, at: datetime) -> Counter[str]:
         " ON CONFLICT DO NOTHING",
         _of(scope),
     )
-    counts["jobs"] = redact_jobs(conn, scope, at)
+    counts["jobs"] = job_progress.unname_user(conn, scope, at)
     for held in HELD:
         if held.shown or held.at is None:
             counts[held.table] = conn.execute(f"DELETE FROM {held.table} WHERE {OF_USER}", _of(scope)).rowcount
     counts["audit"] = _redact_audit(conn, scope, at)
     return +counts
-
-
-def redact_jobs(conn: Connection, scope: UserScope, at: datetime) -> int:
-    """Leave of the user's finished jobs that there was one; a dead unit of the pipeline has nothing to retry. One that
-    is open names its user until it ends (`job_progress.unname`).
-    """
-    conn.execute(
-        "SELECT 1 FROM jobs WHERE project_id = %(project)s AND scope ->> 'user_id' = %(user)s ORDER BY id FOR UPDATE",
-        _of(scope),
-    )
-    return conn.execute(
-        "UPDATE jobs SET scope = '{}', resume = '{}', state = 'done', error = CASE WHEN error IS NOT NULL"
-        " THEN 'erased' END WHERE project_id = %(project)s AND scope ->> 'user_id' = %(user)s AND created_at <= %(at)s"
-        " AND state IN ('done', 'failed')",
-        _of(scope) | {"at": at},
-    ).rowcount
 
 
 def sweep(conn: Connection, scope: UserScope, at: datetime) -> Counter[str]:

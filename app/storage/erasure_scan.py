@@ -12,6 +12,7 @@ from app.domain.fingerprints import fingerprints
 from app.domain.scope import UserScope
 from app.storage.db import Connection
 from app.storage.erasure_tables import HELD, OF_PROJECT, OWN_WORDS, Held
+from app.storage.job_progress import NAMES_USER
 
 OF_USER = "project_id = %(project)s AND user_id = %(user)s"
 BATCH = 500  # rows read at a time
@@ -62,8 +63,8 @@ def of_user(conn: Connection, scope: UserScope, at: datetime) -> Counter[str]:
     found["audit"] = _count(conn, f"audit WHERE {OF_USER} AND audit.at <= %(at)s", values)
     found["jobs"] = _count(
         conn,
-        "jobs WHERE project_id = %(project)s AND scope ->> 'user_id' = %(user)s AND created_at <= %(at)s"
-        " AND state IN ('done', 'failed')",
+        f"jobs WHERE project_id = %(project)s AND {NAMES_USER.format(j='jobs', named='%(user)s')}"
+        " AND created_at <= %(at)s AND state IN ('done', 'failed')",
         values,
     )
     found["idempotency_keys"] = _count(
@@ -171,8 +172,9 @@ def _rows(
 
 def _project_rows(conn: Connection, scope: UserScope, table: str, columns: tuple[str, ...]) -> Iterator[list[str]]:
     named = ", ".join(f"{column} AS t{place}" for place, column in enumerate(columns))
+    whose = NAMES_USER.format(j="j", named="%(user)s")
     rows = conn.execute(
-        f"SELECT {named} FROM {table} WHERE project_id = %(project)s AND scope ->> 'user_id' = %(user)s", _of(scope)
+        f"SELECT {named} FROM {table} j WHERE project_id = %(project)s AND {whose}", _of(scope)
     ).fetchall()
     for row in rows:
         yield [value for value in row.values() if value]

@@ -17,7 +17,7 @@ OWN_WORDS = """
 class Held:
     """A table with a `user_id`. `texts` are SQL expressions of its columns that can hold words of users; `at` is when
     a row was recorded, None where it does not say. `shown`: an erased user's rows go before the request is answered,
-    because a route reads them; the others go in the job that follows.
+    because a route or an export reads them; the others go in the job that follows.
     """
 
     table: str
@@ -60,8 +60,8 @@ HELD = (
         ("text", "subject", "attribute", "value", "context", "keywords::text", "tags::text", "metadata::text"),
         shown=True,
     ),
-    Held("candidates", ("body ->> 'text'", "body::text", "reason")),
-    Held("segments", ("title", "summary", "keywords::text", "participants::text")),
+    Held("candidates", ("body ->> 'text'", "body::text", "reason"), shown=True),
+    Held("segments", ("title", "summary", "keywords::text", "participants::text"), shown=True),
     Held("events", ("content", "name", "metadata::text", "client_id", "agent_id"), shown=True),
     Held("sessions", ("session_id", "agent_id"), shown=True),
     Held("speakers", ("name",), at=None, shown=True),

@@ -1,13 +1,31 @@
 """How far a job is: written by the stage that does its work, in the same transaction as the work."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from app.domain.job import Slice
-from app.domain.scope import ProjectScope, Scope
+from app.domain.scope import ProjectScope, Scope, UserScope
 from app.storage.db import Connection
+
+# A job whose scope names a user, as `named`; and what is left of one when the user is erased: that there was a job.
+NAMES_USER = """({j}.scope ->> 'user_id' = {named} OR {j}.scope ->> 'to_user_id' = {named}
+    OR {j}.scope ->> 'into' = {named} OR {j}.scope -> 'user_ids' ? {named})"""
+PLACE_NAMES_USER = "({j}.resume ->> 'after' = {named} OR {j}.resume ->> 'user' = {named})"
+NAMELESS = "scope = '{}', resume = '{}', state = 'done', error = CASE WHEN error IS NOT NULL THEN 'erased' END"
+UNNAME = f"""
+UPDATE jobs j SET {NAMELESS} FROM tombstones t
+WHERE j.id = %(id)s AND j.project_id = %(project)s AND t.project_id = j.project_id
+    AND t.target_kind = 'user' AND {NAMES_USER.format(j="j", named="t.user_id")}
+    AND t.erased_at >= coalesce((SELECT w.created_at FROM work w WHERE w.id = %(unit)s), j.created_at)
+"""
+UNNAME_PLACE = f"""
+UPDATE jobs j SET resume = '{{}}' FROM tombstones t
+WHERE j.id = %(id)s AND j.project_id = %(project)s AND t.project_id = j.project_id
+    AND t.target_kind = 'user' AND {PLACE_NAMES_USER.format(j="j", named="t.user_id")}
+"""
 
 
 def start(conn: Connection, scope: ProjectScope, job_id: UUID, total: int | None) -> None:
@@ -54,22 +72,33 @@ def note(conn: Connection, scope: ProjectScope, job_id: UUID, outcome: Slice) ->
             "done": outcome.done,
             "total": outcome.total,
             "counts": Jsonb(outcome.counts),
-            "resume": Jsonb(outcome.resume),
+            "resume": Jsonb({} if outcome.finished else outcome.resume),  # it names users, and nobody goes on from it
             "project": scope.project_id,
             "id": job_id,
         },
     )
 
 
-def unname(conn: Connection, scope: Scope, job_id: UUID) -> None:
-    """Leave of a job that has ended only that there was one, where its user was erased while it was open. An erasure
-    locks the open jobs of its user first: one of the two sees the other.
+def unname(conn: Connection, scope: Scope, job_id: UUID, *, unit: UUID | None = None) -> None:
+    """A job has ended: where its user was erased since it was asked for (or, of a dead `unit` of work, since there was
+    that), it names them no more. What an erasure does itself to jobs that ended before it; that waits for us, or we for
+    it, because both change the row first.
     """
+    for statement in (UNNAME, UNNAME_PLACE):
+        conn.execute(statement, {"project": scope.project_id, "id": job_id, "unit": unit})
+
+
+def unname_user(conn: Connection, scope: UserScope, at: datetime) -> int:
+    """Take the user's name out of every job that has ended, under the erasure's locks, after those that are about to
+    end; returns how many. A dead unit of the pipeline has nothing to retry.
+    """
+    values = {"project": scope.project_id, "user": scope.user_id, "at": at}
+    names, place = (text.format(j="jobs", named="%(user)s") for text in (NAMES_USER, PLACE_NAMES_USER))
     conn.execute(
-        "UPDATE jobs j SET scope = '{}', resume = '{}', state = 'done',"
-        " error = CASE WHEN error IS NOT NULL THEN 'erased' END"
-        " WHERE j.project_id = %s AND j.id = %s AND j.state IN ('done', 'failed') AND EXISTS ("
-        " SELECT 1 FROM tombstones t WHERE t.project_id = j.project_id AND t.user_id = j.scope ->> 'user_id'"
-        " AND t.target_kind = 'user' AND t.erased_at >= j.created_at)",
-        (scope.project_id, job_id),
+        f"SELECT 1 FROM jobs WHERE project_id = %(project)s AND state IN ('queued', 'running') AND ({names} OR {place})"
+        " ORDER BY id FOR NO KEY UPDATE",
+        values,
     )
+    ended = "project_id = %(project)s AND created_at <= %(at)s AND state IN ('done', 'failed')"
+    conn.execute(f"UPDATE jobs SET resume = '{{}}' WHERE {ended} AND {place}", values)
+    return conn.execute(f"UPDATE jobs SET {NAMELESS} WHERE {ended} AND {names}", values).rowcount

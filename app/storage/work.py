@@ -156,6 +156,7 @@ def record_dead(conn: Connection, item: WorkItem, error: str, job_id: UUID) -> N
         " VALUES (%s, %s, %s, %s, 'failed', %s, 'pipeline', now(), now())",
         (job_id, item.project_id, item.kind, Jsonb(scope), error[:2000]),
     )
+    job_progress.unname(conn, item.scope, job_id, unit=item.id)
 
 
 def is_urgent(conn: Connection, item: WorkItem) -> bool:

@@ -13,7 +13,7 @@ from app.domain.work import WorkKind
 from app.ledger.jobs import SLICE_SECONDS
 from app.ledger.lease import Lease
 from app.services import lifecycle
-from app.storage import job_items
+from app.storage import changes, job_items
 from app.storage import lifecycle as store
 from app.storage.jobs import Job
 
@@ -59,6 +59,7 @@ def _users(context: ProcessContext, scope: ProjectScope, job: Job, after: str) -
 
 def _sweep(context: ProcessContext, user: UserScope, job: Job, now: datetime) -> None:
     with context.db.transaction(user) as conn:
+        changes.lock_user(conn, user)  # a dry run also: an erasure takes out what is noted here, or nothing is
         steps = lifecycle.sweep(conn, user, now, actor=f"job:{job.id}", dry_run=job.dry_run)
         if job.dry_run:
             job_items.clear(conn, user, job.id, user.user_id)

@@ -22,7 +22,7 @@ from app.ledger.jobs import SLICE_SECONDS
 from app.ledger.lease import Lease
 from app.services import cube_import, policy
 from app.services.cube_import import Reading, Rules, Taken
-from app.storage import changes, cube_files, cube_rows, cube_tables, job_items, unembedded, vectors, work
+from app.storage import changes, cube_files, cube_rows, cube_tables, job_items, tombstones, unembedded, vectors, work
 from app.storage.jobs import Job
 from app.storage.unembedded import Unembedded
 from app.storage.vectors import StoredVector
@@ -115,6 +115,7 @@ def _write(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str
     header = state["header"]
     same = header["project_id"] == str(taking.target.project_id) and header["user_id"] == taking.target.user_id
     with taking.context.db.transaction(taking.target) as conn:
+        changes.lock_user(conn, taking.target)  # before the piece is read: an erasure takes the file along
         piece = cube_files.get(conn, taking.target, taking.job.id, state["piece"])
         if piece is None:
             return "end" if taking.job.dry_run else "embed"
@@ -123,7 +124,6 @@ def _write(taking: Taking, state: dict[str, Any], counts: dict[str, int]) -> str
         naming = Naming(taking.target.project_id, taking.target.user_id, same, salt)
         again, dry_run = taking.restore_erased, taking.job.dry_run
         rules = Rules(naming, taking.conflict, again, taking.actor, columns, dry_run, taking.job.id)
-        changes.lock_user(conn, taking.target)
         taken = cube_import.write(conn, taking.target, piece, rules)
         _keep(taking, conn, state, taken)
     if taking.apply_policy:
@@ -157,12 +157,15 @@ def _embed(taking: Taking, _state: dict[str, Any], counts: dict[str, int]) -> st
     context, scope = taking.context, taking.target
     model = context.encoder.fingerprint
     with context.db.transaction(scope) as conn:
+        since = tombstones.now(conn)
         rows = unembedded.page(conn, scope, model, EMBEDDED)
     if not rows:
         return "end"
     dense = context.encoder.encode([key_text(row.event) if row.event else row.memory_text for row in rows])
     made = [StoredVector(row.id, row.kind, dense[n], _words(row), row.window) for n, row in enumerate(rows)]
     with context.db.transaction(scope) as conn:
+        changes.lock_user(conn, scope)
+        tombstones.check(conn, scope, since)
         vectors.upsert(conn, scope, model, made)
     counts["embedded"] = counts.get("embedded", 0) + len(made)
     return "embed"

@@ -15,7 +15,7 @@ from app.domain.scope import ProjectScope, UserScope
 from app.ledger.lease import Lease
 from app.services import cubes
 from app.services.cubes import Export
-from app.storage import candidates, cube_files, cube_fuse, cube_tables
+from app.storage import candidates, changes, cube_files, cube_fuse, cube_tables, tombstones
 from app.storage.cube_fuse import Statement
 from app.storage.jobs import Job
 from app.storage.vectors import to_half
@@ -76,8 +76,11 @@ def fuse(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease) -
 def _read(  # noqa: PLR0913, PLR0917 - what is read, for whom, and where the next slice goes on
     context: ProcessContext, job: Job, lease: Lease, source: UserScope, target: UserScope, resume: dict[str, Any]
 ) -> Slice:
-    """Write the file of the source in pieces. A run that was killed begins anew: pieces are replaced."""
+    """Write the file of the source in pieces. A run that was killed begins anew: pieces are replaced. So does one that
+    an erasure of the source met.
+    """
     with context.db.transaction(target) as conn:
+        since = tombstones.now(conn)
         cube_files.remove(conn, target, job.id)
     what = Export(
         source,
@@ -90,7 +93,9 @@ def _read(  # noqa: PLR0913, PLR0917 - what is read, for whom, and where the nex
     made = _fused(context, what, job) if job.kind == "fuse" and resume["step"] == 1 else _whole(context, what)
     for piece in cube_files.pieces(made):
         lease.check()
-        with context.db.transaction(target) as conn:
+        with context.db.transaction(source.project) as conn:
+            changes.lock_user(conn, source)
+            tombstones.check(conn, source, since)
             cube_files.add(conn, target, job.id, piece)
     return Slice(0, None, job.counts, resume | {"phase": "check", "piece": 0})
 
