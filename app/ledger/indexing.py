@@ -15,7 +15,7 @@ from app.ledger.lease import Lease
 from app.services.collections import Targets, read_targets
 from app.storage import event_stages, points, unindex, work
 from app.storage.points import PointRow
-from app.storage.vectors import from_half
+from app.storage.vectors import usable
 
 BATCH = 64  # points; about 5 ms of conversion with the interpreter held
 PAUSE = 0.002  # seconds between batches: lets waiting requests run
@@ -95,7 +95,7 @@ def to_point(row: PointRow) -> IndexPoint:
         occurred_at=row.occurred_at,
         live_from=row.live_from,
         live_until=row.live_until,
-        dense=from_half(row.dense) if row.dense is not None else None,
+        dense=usable(row.dense) if row.dense is not None else None,
         text=row.text,
         window=row.window,
     )

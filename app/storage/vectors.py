@@ -73,7 +73,8 @@ def dense_of(
         " AND target_id = ANY (%s)",
         (scope.project_id, scope.user_id, model, list(ids)),
     ).fetchall()
-    return {row["target_id"]: from_half(row["dense"]) for row in rows}
+    found = {row["target_id"]: usable(row["dense"]) for row in rows}
+    return {target: dense for target, dense in found.items() if dense is not None}
 
 
 def of_active_memories(conn: Connection, scope: UserScope, model: str, limit: int) -> list[tuple[UUID, bytes]]:
@@ -112,3 +113,11 @@ def to_half(dense: npt.NDArray[np.float32]) -> bytes:
 def from_half(raw: bytes) -> npt.NDArray[np.float32]:
     """The inverse of `to_half`."""
     return np.frombuffer(raw, dtype="<f2").astype(np.float32)
+
+
+def usable(raw: bytes) -> npt.NDArray[np.float32] | None:
+    """The same of a stored vector, None for one without a direction (not finite, or zero): it is near nothing, and must
+    not stop what is done with others.
+    """
+    dense = from_half(raw)
+    return dense if np.isfinite(dense).all() and dense.any() else None

@@ -60,6 +60,22 @@ def test_a_rebuild_gives_the_same_points_in_a_fresh_collection(filled, monkeypat
     assert [c.name for c in read_targets(filled.db).writable] == filled.context.index.collections()
 
 
+@pytest.mark.parametrize("number", ["007e", "0000"], ids=["not a number", "zero"])
+def test_a_vector_without_direction_stops_neither_a_rebuild_nor_the_index(filled, monkeypatch, number):
+    """An erasure is complete when the index was rebuilt: nobody's vector may stand in the way of everybody's."""
+    monkeypatch.setattr(rebuild, "TTL_SECONDS", 0.0)
+    with filled.db.transaction(filled.user("ann")) as conn:
+        broken = "decode(repeat(%s, dimension), 'hex')"
+        conn.execute(f"UPDATE vectors SET dense = {broken} WHERE user_id = 'ann'", (number,))
+    job_id = start(filled)
+    filled.run()
+    assert (job(filled, job_id).state, job(filled, job_id).error) == ("done", None)
+    filled.say("I play the harp.", user="ann")
+    filled.run()
+    assert [event.state for event in filled.events("ann")] == [EventState.PROCESSED] * 4
+    assert set(held(filled)) == set(USERS)
+
+
 def test_a_rebuild_that_was_killed_goes_on_where_it_was(filled, monkeypatch):
     monkeypatch.setattr(rebuild, "TTL_SECONDS", 0.0)
     monkeypatch.setattr(rebuild, "SLICE_SECONDS", 0.0)
