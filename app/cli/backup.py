@@ -86,8 +86,8 @@ def restore(
 
 
 def tell(**values: int | str) -> None:
-    """One line for the program that reads."""
-    print(json.dumps(values), flush=True)  # noqa: T201 - the console would wrap it
+    """One line for the program that reads, which the console would wrap."""
+    typer.echo(json.dumps(values))
 
 
 def show(manifest: Manifest, title: str) -> None:

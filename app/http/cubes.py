@@ -176,7 +176,7 @@ def clone(edge: WriteEdge, body: CubeClone) -> Response:
     if body.user_id == body.to_user_id:
         field = FieldError("/to_user_id", "is the same user", "same")
         raise InvalidInputError("A user is no copy of itself.", errors=(field,))
-    return _begin(edge, "clone", body, [body.user_id])
+    return _begin(edge, "clone", body, [body.user_id], body.to_user_id)
 
 
 @api.api_route(
@@ -193,10 +193,10 @@ def fuse(edge: WriteEdge, body: CubeFuse) -> Response:
     if second in {first, body.into}:
         field = FieldError("/user_ids/1", "is the first user, or the one into which it goes", "same")
         raise InvalidInputError("The second user is another one.", errors=(field,))
-    return _begin(edge, "fuse", body, body.user_ids)
+    return _begin(edge, "fuse", body, body.user_ids, body.into)
 
 
-def _begin(edge: Edge, kind: str, body: CubeClone | CubeFuse, sources: list[str]) -> Response:
+def _begin(edge: Edge, kind: str, body: CubeClone | CubeFuse, sources: list[str], target: str) -> Response:
     edge.caller.whole_project()
     about, dry_run = body.model_dump(exclude={"dry_run"}), bool(body.dry_run)
     project = edge.caller.project
@@ -206,7 +206,9 @@ def _begin(edge: Edge, kind: str, body: CubeClone | CubeFuse, sources: list[str]
         for name in sources:
             cubes.check(conn, UserScope(project.project_id, name), Selection())
         job = jobs.create(conn, project, job_id, kind, about, dry_run=dry_run, actor=edge.caller.actor)
-        edge.audit(conn, project, f"cube.{kind}", ("job", str(job_id)), dry_run=dry_run, **about)
+        for name in dict.fromkeys([*sources, target]):  # an entry each, which goes with the user whom it names
+            part = {"source": name in sources, "into": name == target, "dry_run": dry_run}
+            edge.audit(conn, UserScope(project.project_id, name), f"cube.{kind}", ("job", str(job_id)), **part)
         return Reply(job_answer(job), 202, {"Location": f"/v1/jobs/{job_id}"})
 
     response = edge.write(project, store)

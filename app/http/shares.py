@@ -73,7 +73,7 @@ def create(edge: WriteEdge, body: ShareCreate) -> Response:
 
     def store(conn: Connection) -> Reply:
         cube_shares.insert(conn, scope, share, created_by=edge.caller.actor)
-        readers = {"users": share.with_user_ids, "agents": share.with_agent_ids}
+        readers = {"users": len(share.with_user_ids), "agents": share.with_agent_ids}  # who they are is in the share
         edge.audit(conn, scope, "share.create", ("share", str(share.id)), **readers)
         return Reply(share_answer(share), 201, {"Location": f"/v1/cubes/shares/{share.id}"})
 

@@ -16,6 +16,7 @@ from app.domain.scope import Scope, UserScope
 from app.domain.work import WorkKind
 from app.errors import NotFoundError
 from app.storage import (
+    cube_shares,
     erasing,
     erasing_memories,
     erasing_sources,
@@ -196,6 +197,7 @@ def replay(conn: Connection, logged: Mapping[str, Any], key: bytes) -> Erasure:
     if receipt is None:
         receipt = _receipt(conn, scope, order, at, Counter(), set(), key)
     if kind is TargetKind.USER:
+        cube_shares.forget_reader(conn, scope)
         tombstones.add(conn, scope, "user", [""], at=at, erasure_id=order.id)
     if kind is TargetKind.SESSION and not order.derived_only:
         erasure_choice.drop_session(conn, scope, order.target_id)

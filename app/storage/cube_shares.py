@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from app.domain.scope import ProjectScope, Scope, UserScope
-from app.storage.db import Connection
+from app.storage.db import Connection, widened
 
 COLUMNS = "id, user_id, filters, with_user_ids, with_agent_ids, expires_at, revoked_at, created_at"
 
@@ -174,3 +174,16 @@ def _values(owner: UserScope, share: CubeShare, now: datetime) -> dict[str, Any]
         "scene": filters.get("scene_id"),
         "entities": filters.get("entities"),
     }
+
+
+def forget_reader(conn: Connection, scope: UserScope) -> int:
+    """Take a user who is erased out of what others share with them; a share that nobody can read any more ends. Returns
+    of how many.
+    """
+    with widened(conn):
+        return conn.execute(
+            "UPDATE cube_shares SET with_user_ids = array_remove(with_user_ids, %(reader)s), revoked_at = CASE"
+            " WHEN with_user_ids = ARRAY[%(reader)s] AND with_agent_ids = '{}' THEN coalesce(revoked_at, now())"
+            " ELSE revoked_at END WHERE project_id = %(project)s AND with_user_ids @> ARRAY[%(reader)s]",
+            {"project": scope.project_id, "reader": scope.user_id},
+        ).rowcount

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.scope import UserScope
-from app.storage import changes, idempotency, job_progress, tombstones, unindex
+from app.storage import changes, cube_shares, idempotency, job_progress, tombstones, unindex
 from app.storage.db import Connection
 from app.storage.erasure_tables import HELD, Held
 
@@ -83,6 +83,7 @@ def user(conn: Connection, scope: UserScope, at: datetime) -> Counter[str]:
     for held in HELD:
         if held.shown or held.at is None:
             counts[held.table] = conn.execute(f"DELETE FROM {held.table} WHERE {OF_USER}", _of(scope)).rowcount
+    counts["shares_of_others"] = cube_shares.forget_reader(conn, scope)
     counts["audit"] = _redact_audit(conn, scope, at)
     return +counts
 

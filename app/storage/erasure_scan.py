@@ -10,6 +10,7 @@ from uuid import UUID
 
 from app.domain.fingerprints import fingerprints
 from app.domain.scope import UserScope
+from app.storage import idempotency
 from app.storage.db import Connection
 from app.storage.erasure_tables import HELD, OF_PROJECT, OWN_WORDS, Held
 from app.storage.job_progress import NAMES_USER
@@ -70,8 +71,8 @@ def of_user(conn: Connection, scope: UserScope, at: datetime) -> Counter[str]:
     found["idempotency_keys"] = _count(
         conn,
         "idempotency_keys WHERE project_id = %(project)s AND created_at <= %(at)s AND (user_id = %(user)s"
-        " OR position(convert_to(%(said)s, 'UTF8') IN body) > 0)",
-        values | {"said": f'"user_id":"{scope.user_id}"'},
+        f" OR {idempotency.NAMES_USER.format(body='body')})",
+        values,
     )
     return +found
 

@@ -24,6 +24,13 @@ SELECT m[1]::uuid FROM regexp_matches(encode(k.body, 'escape'),
     '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})', 'g') m
 """
 
+# Answers that name a user, as our JSON does: by a field of its own, or in a list of users.
+NAMES_USER = """(position(convert_to('"user_id":"' || %(user)s || '"', 'UTF8') IN {body}) > 0
+    OR position(convert_to('"to_user_id":"' || %(user)s || '"', 'UTF8') IN {body}) > 0
+    OR position(convert_to('"into":"' || %(user)s || '"', 'UTF8') IN {body}) > 0
+    OR ((position('"user_ids":['::bytea IN {body}) > 0 OR position('"with_user_ids":['::bytea IN {body}) > 0)
+        AND position(convert_to('"' || %(user)s || '"', 'UTF8') IN {body}) > 0))"""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
@@ -114,11 +121,11 @@ def redact_of_user(conn: Connection, scope: UserScope, at: datetime) -> int:
     must still be there); returns how many.
     """
     return conn.execute(
-        f"{REDACT} AND created_at <= %(at)s AND (user_id = %(user)s OR (user_id IS NULL AND ("
-        " position(convert_to(%(said)s, 'UTF8') IN body) > 0 OR EXISTS"
+        f"{REDACT} AND created_at <= %(at)s AND (user_id = %(user)s OR {NAMES_USER.format(body='body')}"
+        f" OR (user_id IS NULL AND EXISTS"
         f" ({NAMED} WHERE m[1]::uuid IN (SELECT id FROM events WHERE project_id = %(project)s AND user_id = %(user)s"
-        " UNION ALL SELECT id FROM memories WHERE project_id = %(project)s AND user_id = %(user)s)))))",
-        {"project": scope.project_id, "user": scope.user_id, "at": at, "said": f'"user_id":"{scope.user_id}"'},
+        " UNION ALL SELECT id FROM memories WHERE project_id = %(project)s AND user_id = %(user)s))))",
+        {"project": scope.project_id, "user": scope.user_id, "at": at},
     ).rowcount
 
 

@@ -71,7 +71,6 @@ def test_an_import_whose_worker_is_killed_ends_complete_and_doubles_nothing(inst
     assert job["state"] == "done", job
     assert job["done"] == job["total"] == 2 * len(file)
     counts = job["counts"]
-    print(f"killed at {seen}; {counts}")  # noqa: T201 - for bench/RESULTS.md
     for kind in ("memory", "version", "vector"):
         # What a piece wrote that was only not noted is found unchanged when the piece is done again.
         assert counts.get(f"{kind}_added", 0) + counts.get(f"{kind}_unchanged", 0) == MEMORIES, counts

@@ -15,7 +15,7 @@ def say(api, **more) -> str:
 
 
 def write(api, text: str = "Anna keeps bees.", **more) -> str:
-    return api.post("/v1/memories", json={"user_id": "anna", "text": text, **more}).raise_for_status().json()["id"]
+    return api.post("/v1/memories", json={"user_id": "anna", "text": text} | more).raise_for_status().json()["id"]
 
 
 def test_an_erased_user_is_unknown_at_once_and_has_a_receipt(api):
@@ -116,3 +116,22 @@ def test_an_erasure_is_in_the_audit_without_the_user(api, owner_database, projec
     assert rows[0]["target_id"] == "erased"
     assert rows[1]["target_id"] == receipt["id"]
     assert "anna" not in str(rows)
+
+
+def test_shares_answers_and_the_audit_name_an_erased_user_no_more(api):
+    for user in ("anna", "ben.7"):
+        write(api, f"{user} likes green tea.", user_id=user)
+    readers = {"user_id": "anna", "with_user_ids": ["ben.7"]}
+    share = api.post("/v1/cubes/shares", json=readers, headers={"Idempotency-Key": "share"}).json()["id"]
+    clone = {"user_id": "anna", "to_user_id": "ben.7"}
+    api.post("/v1/cubes/clone", json=clone, headers={"Idempotency-Key": "clone"})
+    assert api.delete("/v1/users/ben.7").status_code == 202
+    left = api.get(f"/v1/cubes/shares/{share}").json()
+    assert (left["with_user_ids"], left["revoked_at"] is None) == ([], False)
+    for key, path, body in (("share", "shares", readers), ("clone", "clone", clone)):
+        again = api.post(f"/v1/cubes/{path}", json=body, headers={"Idempotency-Key": key})
+        assert (again.status_code, again.json()["code"]) == (409, "answer_erased")
+    entries = api.get("/v1/audit", params={"limit": 200}).json()["items"]
+    assert {"cube.clone", "share.create"} <= {entry["action"] for entry in entries if entry["user_id"] == "anna"}
+    named = [entry for entry in entries if "ben.7" in str(entry)]
+    assert [entry["action"] for entry in named] == []

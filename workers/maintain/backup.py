@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,15 @@ def _write(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease,
     environment = {name: value for name, value in os.environ.items() if name not in OF_SERVER}
     command = [sys.executable, "-m", "app.cli", "backup", str(file), "--lines"]
     told: dict[str, Any] = {}
-    with subprocess.Popen(  # noqa: S603 - our own command
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        assert process.stderr is not None  # noqa: S101 - the same
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(  # noqa: S603 - our own command
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         is_over = False
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 lease.check()
                 told = json.loads(line)
                 if "done" in told:
@@ -63,7 +65,9 @@ def _write(context: ProcessContext, scope: ProjectScope, job: Job, lease: Lease,
         finally:
             if not is_over:
                 process.kill()
-        error = process.stderr.read()
+        process.wait()
+        errors.seek(0)
+        error = errors.read()
     if process.returncode:
         raise BackupFailedError(error.strip()[-500:])
     return told
