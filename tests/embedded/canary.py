@@ -104,7 +104,7 @@ class Planter:
         self.send("PATCH", path, json=said | {"text": f"Zuleika keeps {CANARY} in a chest."}, headers=head)
         judged = {"signal": "helpful", "note": CANARY, "query": f"Where is {CANARY}?"}
         self.send("POST", f"{path}/feedback", json=judged | {"user_id": USER})
-        for action in ("archive", "restore", "freeze"):
+        for action in ("archive", "restore", "freeze", "unfreeze"):
             self.send("POST", f"{path}/state", json={"action": action, "reason": f"because of {CANARY}"})
         self.send("POST", f"{path}/restore", json={"version": 1})
         return made

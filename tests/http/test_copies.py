@@ -39,4 +39,6 @@ def test_a_dry_run_reports_what_is_then_done(api, work, kind, body, then):
     assert items, "what is left out is named"
     assert set(texts(api, "copy")) == then
     entries = api.get("/v1/audit", params={"action": f"cube.{kind}"}).json()["items"]
-    assert [entry["detail"]["dry_run"] for entry in entries][-2:] == [True, False]
+    users = {name for value in body.values() for name in (value if isinstance(value, list) else [value])}
+    noted = [(entry["user_id"], entry["detail"]["dry_run"]) for entry in entries]
+    assert sorted(noted) == sorted((user, tried) for user in users for tried in (False, True)), "an entry each"
